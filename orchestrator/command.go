@@ -1,0 +1,169 @@
+package orchestrator
+
+// Effects is everything one input caused, in order.
+//
+// The facts must be durable before any command leaves: a crash may cost a dial
+// that was decided on, but never place the same dial twice.
+type Effects struct {
+	Facts    []Fact
+	Commands []Command
+	Asks     []Ask
+}
+
+// CommandID names a command for ever: the lease epoch, the input that caused
+// it and its place among that input's commands.
+type CommandID struct {
+	Epoch uint64 `json:"epoch"`
+	Seq   uint64 `json:"seq"`
+	Index int    `json:"index"`
+}
+
+// Command is one order to one switch.
+//
+// Commands of one Lane are carried out one after another in their order;
+// commands of different lanes in any order. A lane is a call, or a leg that
+// belongs to none.
+type Command struct {
+	ID     CommandID
+	Switch SwitchID
+	Lane   string
+	Do     Action
+}
+
+// Action is what a switch can be told. The set is closed, every value in it is
+// validated or encoded by the adapter, and only events confirm what was done.
+type Action interface{ action() }
+
+// Actions on one leg.
+type (
+	// Claim takes an offered leg into our care and stamps it, so that a
+	// snapshot alone is enough to adopt it.
+	Claim struct {
+		Leg   LegID
+		Stamp Stamp
+	}
+	// Dial makes a leg to an endpoint. The switch gives up by itself after
+	// Timeout. Display is what the phone shows.
+	Dial struct {
+		Leg        LegID
+		Stamp      Stamp
+		Endpoint   string
+		Display    Party
+		Timeout    Millis
+		AutoAnswer bool
+	}
+	// Answer answers an offered leg.
+	Answer struct{ Leg LegID }
+	// Hangup ends a leg with a Q.850 cause. On a leg that is gone, or still
+	// being dialled, it is not an error: it must never come to life.
+	Hangup struct {
+		Leg   LegID
+		Cause int
+	}
+	// Play plays media on a leg, in order.
+	Play struct {
+		Leg   LegID
+		Play  PlayID
+		Media []Media
+	}
+	// StopPlay ends a play early.
+	StopPlay struct {
+		Leg  LegID
+		Play PlayID
+	}
+	// StartMusic and StopMusic are idempotent.
+	StartMusic struct {
+		Leg   LegID
+		Class string
+	}
+	StopMusic struct{ Leg LegID }
+	// SendDigits sends DTMF to the far end. Not idempotent.
+	SendDigits struct {
+		Leg    LegID
+		Digits string
+	}
+	// Release gives a leg back to the switch's dialplan.
+	Release struct {
+		Leg       LegID
+		Context   string
+		Extension string
+	}
+)
+
+// Actions on bridges.
+type (
+	// Connect puts two legs into one bridge, making it if need be. Music and
+	// plays on them are ended first.
+	Connect struct {
+		Bridge BridgeID
+		Stamp  Stamp
+		A, B   LegID
+	}
+	// Separate takes a leg out of its bridge; it stays in our care.
+	Separate struct {
+		Leg    LegID
+		Bridge BridgeID
+	}
+	// CloseBridge removes an empty bridge.
+	CloseBridge struct{ Bridge BridgeID }
+)
+
+func (Claim) action()       {}
+func (Dial) action()        {}
+func (Answer) action()      {}
+func (Hangup) action()      {}
+func (Play) action()        {}
+func (StopPlay) action()    {}
+func (StartMusic) action()  {}
+func (StopMusic) action()   {}
+func (SendDigits) action()  {}
+func (Release) action()     {}
+func (Connect) action()     {}
+func (Separate) action()    {}
+func (CloseBridge) action() {}
+
+// CommandResult is a switch's answer. Only events confirm; this answers.
+type CommandResult string
+
+// The answers.
+const (
+	ResultAccepted CommandResult = "accepted"
+	ResultAlready  CommandResult = "already"   // it was so before
+	ResultNotFound CommandResult = "not_found" // no such leg, bridge or play
+	ResultRejected CommandResult = "rejected"  // the switch said no
+	ResultNoWord   CommandResult = "unknown"   // no answer: look again, never blindly repeat
+)
+
+// Ask is a question to something that is not a switch.
+type Ask struct {
+	ID   AskID
+	What Question
+}
+
+// AskID names an ask like a command.
+type AskID = CommandID
+
+// Question is what can be asked. The set is closed.
+type Question interface{ question() }
+
+// ReadPIN asks the shell to collect the digits of one leg up to '#', check
+// them against the agent's PIN and answer PINRead. The digits never enter the
+// floor, its facts or its journal.
+type ReadPIN struct {
+	Leg        LegID
+	Agent      AgentID
+	Timeout    Millis // for the first digit
+	InterDigit Millis // for each later one
+}
+
+func (ReadPIN) question() {}
+
+// PINVerdict is the answer to ReadPIN.
+type PINVerdict string
+
+// The verdicts.
+const (
+	PINCorrect PINVerdict = "correct"
+	PINWrong   PINVerdict = "wrong"
+	PINTimeout PINVerdict = "timeout"
+)
