@@ -50,6 +50,7 @@ const (
 // Settings are the tenant's own.
 type Settings struct {
 	Language     string        `json:"language,omitempty"`      // of spoken prompts, BCP 47; "" is "en"
+	Zone         string        `json:"zone,omitempty"`          // IANA; where "today" begins; "" is UTC
 	FeatureCodes FeatureCodes  `json:"feature_codes"`           // what agents dial; zero fields take the defaults
 	PauseReasons []PauseReason `json:"pause_reasons,omitempty"` // empty: pauses carry no reason
 	// Unknown is where a call to an unmapped number goes: a flow, or "" to
