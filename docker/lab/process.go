@@ -1,0 +1,131 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// launchScript runs as root in a mount namespace of its own, so that nothing it
+// mounts is seen by others or outlives Asterisk. The working folder appears in
+// the root at its own path. /etc/hosts names this host, because Asterisk stops
+// serving calls while its own name takes seconds to resolve; resolv.conf names
+// no server, because a lab asks nobody.
+const launchScript = `set -e
+root=$1 dir=$2 binary=$3
+if [ -n "$root" ]; then
+	mount -t tmpfs tmpfs "$root/tmp"
+	mkdir -p "$root$dir"
+	mount --bind "$dir" "$root$dir"
+	mount -t proc proc "$root/proc"
+	mount --bind /dev "$root/dev"
+fi
+for file in hosts resolv.conf; do
+	[ -e "$root/etc/$file" ] || : > "$root/etc/$file"
+	mount --bind "$dir/etc/$file" "$root/etc/$file"
+done
+if [ -n "$root" ]; then
+	exec chroot "$root" "$binary" -f -C "$dir/etc/asterisk.conf"
+fi
+exec "$binary" -f -C "$dir/etc/asterisk.conf"
+`
+
+// process is one run of Asterisk. A nil process is one that never ran.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process is gone
+}
+
+// spawn starts Asterisk in the foreground, in a process group of its own. The
+// kernel kills it when this process dies.
+func spawn(inst installation, dir string) (*process, error) {
+	console, err := os.OpenFile(filepath.Join(dir, "log", "console"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer console.Close()
+	cmd := exec.Command(inst.binary, "-f", "-C", filepath.Join(dir, "etc", "asterisk.conf"))
+	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if os.Geteuid() == 0 {
+		cmd = exec.Command("sh", "-c", launchScript, "lab", inst.root, dir, inst.binary)
+		attr.Unshareflags = syscall.CLONE_NEWNS
+	}
+	cmd.SysProcAttr = attr
+	cmd.Dir = "/"
+	cmd.Stdout, cmd.Stderr = console, console
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	return p, p.run()
+}
+
+// run starts and reaps the command on a thread of its own: the kernel sends the
+// parent-death signal when the starting thread ends, and Go may end any other.
+func (p *process) run() error {
+	started := make(chan error, 1)
+	go func() {
+		defer close(p.done)
+		runtime.LockOSThread()
+		if err := p.cmd.Start(); err != nil {
+			started <- fmt.Errorf("run asterisk: %w", err)
+			return
+		}
+		started <- nil
+		// The exit code says nothing here: tests kill Asterisk on purpose, and
+		// waitReady reports an Asterisk that ends by itself.
+		_ = p.cmd.Wait()
+	}()
+	return <-started
+}
+
+func (p *process) running() bool {
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.done:
+		return false
+	default:
+		return p.cmd.Process != nil
+	}
+}
+
+func (p *process) pid() int {
+	if !p.running() {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
+// signal sends to the whole process group.
+func (p *process) signal(sig syscall.Signal) error {
+	if !p.running() {
+		return fmt.Errorf("signal asterisk: not running")
+	}
+	return syscall.Kill(-p.cmd.Process.Pid, sig)
+}
+
+func (p *process) freeze() error { return p.signal(syscall.SIGSTOP) }
+func (p *process) thaw() error   { return p.signal(syscall.SIGCONT) }
+
+// kill ends the process without a chance to clean up and waits until it is gone.
+func (p *process) kill() {
+	if p.signal(syscall.SIGKILL) == nil {
+		<-p.done
+	}
+}
+
+// end asks Asterisk to stop, and kills it when it has not within the patience.
+func (p *process) end(patience time.Duration) {
+	if p.signal(syscall.SIGTERM) != nil {
+		return
+	}
+	_ = p.thaw() // A frozen process would not see the first signal.
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.kill()
+	}
+}
