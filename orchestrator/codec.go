@@ -72,6 +72,7 @@ var deedDecoders = map[string]func(json.RawMessage) (Deed, error){
 	"call_left_queue": decodeAs[CallLeftQueue],
 	"call_connected":  decodeAs[CallConnected],
 	"call_released":   decodeAs[CallReleased],
+	"call_ending":     decodeAs[CallEnding],
 	"call_ended":      decodeAs[CallEnded],
 	"leg_started":     decodeAs[LegStarted],
 	"leg_rang":        decodeAs[LegRang],
@@ -86,6 +87,7 @@ var deedDecoders = map[string]func(json.RawMessage) (Deed, error){
 	"agent_logged_in": decodeAs[AgentLoggedIn],
 	"agent_intended":  decodeAs[AgentIntended],
 	"agent_changed":   decodeAs[AgentChanged],
+	"agent_rested":    decodeAs[AgentRested],
 	"action_refused":  decodeAs[ActionRefused],
 	"service_started": decodeAs[ServiceStarted],
 	"service_stepped": decodeAs[ServiceStepped],
@@ -133,6 +135,8 @@ func FactName(d Deed) string {
 		return "call_connected"
 	case CallReleased:
 		return "call_released"
+	case CallEnding:
+		return "call_ending"
 	case CallEnded:
 		return "call_ended"
 	case LegStarted:
@@ -161,6 +165,8 @@ func FactName(d Deed) string {
 		return "agent_intended"
 	case AgentChanged:
 		return "agent_changed"
+	case AgentRested:
+		return "agent_rested"
 	case ActionRefused:
 		return "action_refused"
 	case ServiceStarted:
@@ -198,6 +204,7 @@ func (CallQueued) deed()     {}
 func (CallLeftQueue) deed()  {}
 func (CallConnected) deed()  {}
 func (CallReleased) deed()   {}
+func (CallEnding) deed()     {}
 func (CallEnded) deed()      {}
 func (LegStarted) deed()     {}
 func (LegRang) deed()        {}
@@ -212,6 +219,7 @@ func (OfferEnded) deed()     {}
 func (AgentLoggedIn) deed()  {}
 func (AgentIntended) deed()  {}
 func (AgentChanged) deed()   {}
+func (AgentRested) deed()    {}
 func (ActionRefused) deed()  {}
 func (ServiceStarted) deed() {}
 func (ServiceStepped) deed() {}

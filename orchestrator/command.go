@@ -156,7 +156,12 @@ type ReadPIN struct {
 	InterDigit Millis // for each later one
 }
 
+// Resync asks for a fresh snapshot of a switch, because what the floor believes
+// of it and what it says do not agree.
+type Resync struct{ Switch SwitchID }
+
 func (ReadPIN) question() {}
+func (Resync) question()  {}
 
 // PINVerdict is the answer to ReadPIN.
 type PINVerdict string

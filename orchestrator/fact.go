@@ -134,6 +134,11 @@ type (
 		Context   string `json:"context"`
 		Extension string `json:"extension"`
 	}
+	// CallEnding is a call that has its outcome while its legs still close.
+	CallEnding struct {
+		Call    CallID  `json:"call"`
+		Outcome Outcome `json:"outcome"`
+	}
 	// CallEnded closes a call: exactly one per CallArrived. It is the CDR.
 	CallEnded struct {
 		Call    CallID  `json:"call"`
@@ -268,6 +273,10 @@ type (
 		Call   CallID     `json:"call,omitempty"`
 		Queue  QueueID    `json:"queue,omitempty"`
 		Until  time.Time  `json:"until,omitzero"` // of a wrap-up
+	}
+	// AgentRested ends the delay that followed a missed offer.
+	AgentRested struct {
+		Agent AgentID `json:"agent"`
 	}
 	// ActionRefused is a wish the floor could not grant, and why.
 	ActionRefused struct {
