@@ -1,0 +1,114 @@
+package acd
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"ringmaster/orchestrator"
+)
+
+// Position is a waiting call's place among the calls of its queue, 1 is next.
+// ok is false if the call does not wait. It takes O(log n) per bucket.
+func (m *Matcher) Position(id orchestrator.CallID) (position int, ok bool) {
+	c := m.calls[id]
+	if c == nil {
+		return 0, false
+	}
+	position = 1
+	for _, b := range m.queues[c.bucket.Queue] {
+		position += b.waiting.rank(c)
+	}
+	return position, true
+}
+
+// WaitingIn is the number of calls waiting in a queue.
+func (m *Matcher) WaitingIn(q orchestrator.QueueID) int {
+	total := 0
+	for _, b := range m.queues[q] {
+		total += b.waiting.len()
+	}
+	return total
+}
+
+// Line is every waiting call of a queue in the order of service. It sorts the
+// whole queue: for the wallboard and explanations, not for decisions.
+func (m *Matcher) Line(q orchestrator.QueueID) []Waiting {
+	var calls []*call
+	for _, b := range m.queues[q] {
+		b.waiting.all(func(c *call) bool {
+			calls = append(calls, c)
+			return true
+		})
+	}
+	slices.SortFunc(calls, func(a, b *call) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
+	line := make([]Waiting, len(calls))
+	for i, c := range calls {
+		line[i] = c.Waiting
+	}
+	return line
+}
+
+// Ahead is the first calls, at most max, that would be served before the given
+// one in its queue, the next one first. It is empty if the call does not wait.
+func (m *Matcher) Ahead(id orchestrator.CallID, max int) []orchestrator.CallID {
+	c := m.calls[id]
+	if c == nil {
+		return nil
+	}
+	var ahead []*call
+	for _, b := range m.queues[c.bucket.Queue] {
+		taken := 0
+		b.waiting.all(func(o *call) bool {
+			if taken == max || !o.before(c) {
+				return false
+			}
+			taken++
+			ahead = append(ahead, o)
+			return true
+		})
+	}
+	slices.SortFunc(ahead, func(a, b *call) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
+	ids := make([]orchestrator.CallID, 0, min(max, len(ahead)))
+	for _, o := range ahead[:min(max, len(ahead))] {
+		ids = append(ids, o.Call)
+	}
+	return ids
+}
+
+// FreeAgents is the free agents of a bucket in the order of preference.
+func (m *Matcher) FreeAgents(b Bucket) []orchestrator.AgentID {
+	found := m.buckets[b]
+	if found == nil {
+		return nil
+	}
+	ids := make([]orchestrator.AgentID, 0, found.free.len())
+	found.free.all(func(p *place) bool {
+		ids = append(ids, p.agent.id)
+		return true
+	})
+	return ids
+}
+
+// Buckets is every bucket, sorted by queue, skills and step.
+func (m *Matcher) Buckets() []Bucket {
+	all := make([]Bucket, 0, len(m.buckets))
+	for b := range m.buckets { // order-free: sorted below
+		all = append(all, b)
+	}
+	slices.SortFunc(all, func(a, b Bucket) int {
+		return cmp.Or(strings.Compare(string(a.Queue), string(b.Queue)),
+			strings.Compare(a.Skills, b.Skills), cmp.Compare(a.Step, b.Step))
+	})
+	return all
+}
