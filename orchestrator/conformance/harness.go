@@ -1,0 +1,109 @@
+package conformance
+
+import (
+	"testing"
+	"time"
+
+	"ringmaster/orchestrator"
+)
+
+// Harness is the switch under test and the world around it: a trunk that
+// calls come from and at least three desk phones.
+//
+// Far ends are real SIP phones on a real switch and structs on the simulated
+// one. An error of a far end fails the test that met it.
+type Harness interface {
+	// Stage says what the suite must know about the place it runs in.
+	Stage() Stage
+	// Connect makes a new adapter for the switch. The suite runs and ends it.
+	// A second one beside a running first is a second orchestrator, of a newer
+	// epoch, taking the switch over.
+	Connect(t testing.TB) orchestrator.Switch
+	// Call places a call from the trunk and returns as soon as it is on its
+	// way. Number and name go as they are into what the far end presents.
+	Call(to string, from orchestrator.Party) (Far, error)
+	// Phone is the n-th desk phone, 0 to 2, registered at the beginning.
+	Phone(n int) Phone
+	// Cut breaks the connections between every running adapter and the
+	// switch, once; the calls go on and reconnecting works at once.
+	Cut(t testing.TB)
+	// Restart restarts the switch itself: every leg ends. Phones are
+	// registered again when it returns or soon after.
+	Restart(t testing.TB)
+}
+
+// Stage is the place the suite runs in.
+type Stage struct {
+	Number  string // calls to it from the trunk reach us
+	Code    string // a feature code that reaches us when a desk phone dials it
+	Nowhere string // an endpoint that exists but that no phone has registered
+	Unknown string // an endpoint that does not exist
+
+	Prompt  []orchestrator.Media // 0.3 s to 3 s of sound
+	Long    []orchestrator.Media // more than 10 s of sound
+	Missing []orchestrator.Media // a sound that is not there
+	Music   string               // a class of music the switch has
+
+	// Context and Extension are where the switch's dialplan keeps a released
+	// leg alive for at least twice Quiet.
+	Context, Extension string
+
+	Tones bool // far ends send and recognise tones
+
+	Event   time.Duration // within this an expected event has come
+	Quiet   time.Duration // what has not come within this does not come
+	Recover time.Duration // within this a cut or restarted switch is synced again
+}
+
+// Conduct is what a desk phone does with calls that reach it.
+type Conduct string
+
+// The conducts.
+const (
+	Rings    Conduct = "rings"    // 180, then waits to be told
+	Busy     Conduct = "busy"     // 486
+	Declines Conduct = "declines" // 603
+	Deaf     Conduct = "deaf"     // never replies at all
+)
+
+// Phone is a desk phone registered to the switch.
+type Phone interface {
+	// Endpoint is the switch's own name for the phone.
+	Endpoint() string
+	// Behave sets what the phone does with calls from now on and forgets those
+	// it had, hanging up any that are left.
+	Behave(c Conduct) error
+	// Rung is every call that reached the phone since Behave, oldest first,
+	// whatever became of it.
+	Rung() []Far
+	// Dial calls a number from this phone.
+	Dial(number string) (Far, error)
+	// Unregister takes the phone off the switch, Register puts it back.
+	Unregister() error
+	Register() error
+}
+
+// Far is the far end of one leg: the caller's phone, or a desk phone's side of
+// one call.
+type Far interface {
+	Answer() error
+	Hangup() error // also gives up a call that was not answered yet
+	Press(digits string) error
+	Hold() error
+	Resume() error
+	// Tone sends a tone of that many Hz from now on; 0 is silence.
+	Tone(hz int) error
+	// Hears reports whether a tone of that many Hz is heard within d.
+	Hears(hz int, d time.Duration) bool
+	// Ringing, Up and Ended are where the far end believes the call to be.
+	Ringing() bool
+	Up() bool
+	Ended() bool
+	// Status is the final SIP response code to a call that was refused, 0
+	// before that and for calls that were answered.
+	Status() int
+	// Pressed is the DTMF this far end has received.
+	Pressed() string
+	// Shown is the caller as the phone displays it.
+	Shown() orchestrator.Party
+}

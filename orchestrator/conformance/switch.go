@@ -1,0 +1,49 @@
+package conformance
+
+import (
+	"testing"
+)
+
+// Switch runs the contract of orchestrator.Switch against a harness. Each
+// subtest is one sentence of the contract; together they take about a minute
+// on a real switch.
+func Switch(t *testing.T, h Harness) {
+	// One adapter serves all tests that do not harm the connection.
+	shared := open(t, h)
+	for _, group := range []struct {
+		name  string
+		tests []sentence
+	}{
+		{"arrival", arrivals}, {"dial", dials}, {"sound", sounds}, {"bridge", bridges},
+		{"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			for _, c := range group.tests {
+				t.Run(c.name, func(t *testing.T) { play(t, h, shared, c) })
+			}
+		})
+	}
+	t.Run("stream", func(t *testing.T) { stream(t, shared) })
+	shared.close(t, h.Stage())
+	t.Run("connection", func(t *testing.T) {
+		for _, c := range connections {
+			t.Run(c.name, func(t *testing.T) {
+				d := open(t, h)
+				play(t, h, d, c)
+				stream(t, d)
+			})
+		}
+	})
+}
+
+// sentence is one promise of the contract and the test of it.
+type sentence struct {
+	name string
+	test func(*scene)
+}
+
+func play(t *testing.T, h Harness, d *desk, c sentence) {
+	s := &scene{T: t, h: h, st: h.Stage(), d: d}
+	defer s.clear()
+	c.test(s)
+}
