@@ -112,3 +112,29 @@ func validateLanguage(found *Problems, field, language string) {
 		found.Add(field, `%q is no language; write, for example, "en" or "de-CH"`, language)
 	}
 }
+
+// listed is how many names a message lists at most.
+const listed = 12
+
+// List is names as a message shows them, shortened if they are many.
+func List[S ~string](names []S) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	var text strings.Builder
+	for i, name := range names[:min(listed, len(names))] {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		text.WriteString(string(name))
+	}
+	if more := len(names) - listed; more > 0 {
+		fmt.Fprintf(&text, " and %d more", more)
+	}
+	return text.String()
+}
+
+// SlugRule says why id is no name for a thing of the configuration.
+func SlugRule(id string) string {
+	return fmt.Sprintf("%q is no name: 1 to 63 lower-case letters, digits, '-' and '_', beginning with a letter or a digit", id)
+}

@@ -37,16 +37,6 @@ func Tries(n orchestrator.Node) int {
 	return 1 + max(0, cmp.Or(n.Retries, DefaultRetries))
 }
 
-// Waits reports whether a call at a node of this type waits for something
-// outside, or leaves the flow for good.
-func Waits(t orchestrator.NodeType) bool {
-	switch t {
-	case orchestrator.NodeAnswer, orchestrator.NodeHours:
-		return false
-	}
-	return true
-}
-
 // Exit is the node an exit of n leads to. An exit that is not connected takes
 // the node type's default exit: see the NodeType constants. ok is false if that
 // is not connected either: then a queue node follows the queue's overflow and
