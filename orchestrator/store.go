@@ -172,9 +172,9 @@ type History interface {
 	// their beginning; of one agent, or of all when Agent is "".
 	AgentIntervals(ctx context.Context, tenant TenantID, query IntervalQuery) ([]AgentInterval, error)
 	// StandingsAt returns what each agent of the queue, as it was configured
-	// then, was doing at that instant, in the order of the queue's list.
+	// then, was doing at that moment, in the order of the queue's list.
 	// A queue that did not exist then is not_found.
-	StandingsAt(ctx context.Context, tenant TenantID, queue QueueID, at time.Time) ([]Standing, error)
+	StandingsAt(ctx context.Context, tenant TenantID, queue QueueID, when Moment) ([]Standing, error)
 	// QueueDay counts the visits to a queue that ended in the window, with the
 	// thresholds given. Date is left to the caller, who knows the zone.
 	QueueDay(ctx context.Context, tenant TenantID, window QueueWindow) (QueueDay, error)
@@ -292,6 +292,8 @@ type OfferRecord struct {
 	Rang      Millis
 	NotBefore time.Time
 	Decision  Decision
+	Seq       uint64 // of the OfferMade, for Moment
+	Index     int
 }
 
 // IntervalQuery picks agent intervals.
@@ -311,6 +313,15 @@ type AgentInterval struct {
 	Queue  QueueID
 	From   time.Time
 	To     time.Time // zero: still in it
+}
+
+// Moment is an instant, or the place just before a fact: an offer and the state
+// it puts its agent into happen at the same instant, and what explains the
+// offer is the state before.
+type Moment struct {
+	At    time.Time
+	Seq   uint64 // of the fact; 0: everything at At has happened
+	Index int
 }
 
 // Standing is what one agent of a queue was doing at an instant. An agent
