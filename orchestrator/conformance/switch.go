@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"testing"
+
+	"ringmaster/orchestrator"
 )
 
 // Switch runs the contract of orchestrator.Switch against a harness. Each
@@ -10,6 +12,7 @@ import (
 func Switch(t *testing.T, h Harness) {
 	// One adapter serves all tests that do not harm the connection.
 	shared := open(t, h)
+	await[orchestrator.SwitchSynced](t, shared, 0, h.Stage().Recover, nil)
 	for _, group := range []struct {
 		name  string
 		tests []sentence
