@@ -1,0 +1,250 @@
+package floor
+
+import (
+	"slices"
+
+	o "ringmaster/orchestrator"
+	"ringmaster/orchestrator/acd"
+	"ringmaster/orchestrator/metrics"
+)
+
+// applyCall folds the facts that carry a call from phase to phase.
+func (f *Floor) applyCall(deed o.Deed) {
+	switch d := deed.(type) {
+	case o.CallArrived:
+		f.applyArrived(d)
+	case o.NodeEntered:
+		f.applyNode(d)
+	case o.DigitTaken:
+		c := f.Calls[d.Call]
+		c.Digits += d.Digit
+		c.NodeBy = f.At.Add(interDigit(c))
+		f.touch(c)
+	case o.MenuDecided:
+		c := f.Calls[d.Call]
+		c.Digits = ""
+		if d.Again {
+			c.Tries++
+		}
+	case o.MusicStarted:
+		f.Calls[d.Call].Music = true
+	case o.MusicStopped:
+		f.Calls[d.Call].Music = false
+	case o.CallQueued:
+		f.applyQueued(d)
+	case o.CallLeftQueue:
+		f.applyLeftQueue(d)
+	case o.OfferMade:
+		f.applyOffer(d)
+	case o.OfferEnded:
+		f.applyOfferEnded(d)
+	case o.CallConnected:
+		f.applyConnected(d)
+	case o.CallReleased:
+		c := f.Calls[d.Call]
+		c.Released, c.EndBy, c.NodeBy = true, f.At.Add(endingMax), zero
+		f.touch(c)
+	case o.CallEnding:
+		c := f.Calls[d.Call]
+		c.Ending, c.EndBy = &d.Outcome, f.At.Add(endingMax)
+		f.touch(c)
+	case o.CallEnded:
+		f.applyEnded(d)
+	}
+}
+
+func (f *Floor) applyArrived(d o.CallArrived) {
+	c := &call{
+		ID: d.Call, Switch: d.Switch, Leg: d.Leg, Dialled: d.Dialled, Caller: d.Caller,
+		Arrived: f.At, Phase: o.PhaseFlow, Since: f.At,
+		FlowID: d.Flow, FlowVersion: d.FlowVersion, flow: f.flowVersion(d.Flow, d.FlowVersion),
+	}
+	f.Calls[d.Call] = c
+}
+
+func (f *Floor) applyNode(d o.NodeEntered) {
+	c := f.Calls[d.Call]
+	f.phase(c, o.PhaseFlow)
+	if c.FlowID != d.Flow || c.FlowVersion != d.Version {
+		c.FlowID, c.FlowVersion, c.flow = d.Flow, d.Version, f.flowVersion(d.Flow, d.Version)
+	}
+	c.Node, c.Digits, c.Tries = d.Node, "", 0
+	c.Nodes++
+	c.NodeBy = f.At.Add(nodeMax)
+	f.touch(c)
+}
+
+// phase moves a call on and books the time it spent.
+func (f *Floor) phase(c *call, to o.CallPhase) {
+	spent := f.At.Sub(c.Since)
+	switch {
+	case c.Phase == o.PhaseFlow:
+		c.InFlow += spent
+	case c.Phase == o.PhaseQueued || c.Phase == o.PhaseRinging:
+		c.InQueue += spent
+	case c.Phase == o.PhaseTalking && c.Held:
+		c.OnHold += spent
+	case c.Phase == o.PhaseTalking:
+		c.InTalk += spent
+	}
+	c.Phase, c.Since = to, f.At
+}
+
+func (f *Floor) applyQueued(d o.CallQueued) {
+	c, q := f.Calls[d.Call], f.Queues[d.Queue]
+	f.phase(c, o.PhaseQueued)
+	c.QueueID, c.QueueVersion, c.queue = d.Queue, d.Version, f.queueVersion(d.Queue, d.Version)
+	c.Bucket, c.Priority, c.Queued, c.NodeBy = bucketOf(c.queue), d.Priority, d.Arrived, zero
+	c.MaxWaitAt, c.AnnounceAt = zero, zero
+	if c.queue.MaxWait > 0 {
+		c.MaxWaitAt = d.Arrived.Add(c.queue.MaxWait.Duration())
+	}
+	if len(c.queue.Announce.Play) > 0 {
+		c.AnnounceAt = f.At.Add(c.queue.Announce.First.Duration())
+	}
+	metrics.Offered(&q.Today, f.date(), *c.queue)
+	f.waitInMatcher(c)
+	f.touch(c)
+}
+
+// waitInMatcher lets a queued call be found by agents who become free.
+func (f *Floor) waitInMatcher(c *call) {
+	if !f.matcher.HasBucket(c.Bucket) {
+		f.matcher.SetBucket(c.Bucket, c.queue.Strategy, f.places(c.queue))
+	}
+	if !f.attached(c.Switch) {
+		return
+	}
+	f.matcher.Wait(c.Bucket, acd.Waiting{Call: c.ID, Priority: c.Priority, Arrived: c.Queued})
+	f.newWaiting = append(f.newWaiting, c.ID)
+}
+
+func (f *Floor) applyLeftQueue(d o.CallLeftQueue) {
+	c := f.Calls[d.Call]
+	f.matcher.Unwait(c.ID)
+	if q := f.Queues[d.Queue]; q != nil {
+		f.count(q, c.queue, d.Reason, d.Waited)
+	}
+	c.MaxWaitAt, c.AnnounceAt, c.Tried = zero, zero, 0
+	f.touch(c)
+}
+
+func (f *Floor) applyOffer(d o.OfferMade) {
+	c, a := f.Calls[d.Call], f.Agents[d.Agent]
+	f.matcher.Unwait(c.ID)
+	f.phase(c, o.PhaseRinging)
+	c.Tried++
+	c.Offer = &offer{
+		ID: d.Offer, Agent: d.Agent, Leg: d.Leg, Made: f.At,
+		SilentBy: f.At.Add(silentMax), RingUntil: d.RingUntil,
+	}
+	a.Leg, a.Call, a.Queue = d.Leg, d.Call, d.Queue
+	f.index(a)
+	f.touch(c)
+}
+
+func (f *Floor) applyOfferEnded(d o.OfferEnded) {
+	c, a := f.Calls[d.Call], f.Agents[d.Agent]
+	c.Offer = nil
+	if c.Phase == o.PhaseRinging && d.Outcome != o.OfferAnswered {
+		f.phase(c, o.PhaseQueued)
+		if c.Ended.IsZero() && c.Ending == nil {
+			f.waitInMatcher(c)
+		}
+	}
+	a.Misses, a.NotBefore = d.Misses, d.NotBefore
+	f.index(a)
+	f.touch(c)
+}
+
+func (f *Floor) applyConnected(d o.CallConnected) {
+	c, a := f.Calls[d.Call], f.Agents[d.Agent]
+	f.phase(c, o.PhaseTalking)
+	c.Bridge, c.Agent, c.AgentLeg, c.Talked, c.Music, c.Play = d.Bridge, d.Agent, a.Leg, true, false, ""
+	a.Talking, a.Misses = true, 0
+	f.touch(c)
+}
+
+func (f *Floor) applyEnded(d o.CallEnded) {
+	c := f.Calls[d.Call]
+	f.matcher.Unwait(c.ID)
+	f.deadlines.drop(c)
+	delete(f.Calls, c.ID)
+}
+
+// applyLeg folds the facts about single legs.
+func (f *Floor) applyLeg(deed o.Deed) {
+	switch d := deed.(type) {
+	case o.LegStarted:
+		f.Legs[d.Leg] = &leg{
+			ID: d.Leg, Call: d.Call, Switch: d.Switch, Role: d.Role, Endpoint: d.Endpoint, Agent: d.Agent, State: o.LegNew,
+		}
+		if c := f.Calls[d.Call]; c != nil {
+			c.Legs = append(c.Legs, d.Leg)
+		}
+	case o.LegRang:
+		f.Legs[d.Leg].State = o.LegRings
+		if c := f.Calls[d.Call]; c != nil && c.Offer != nil && c.Offer.Leg == d.Leg {
+			c.Offer.Rang, c.Offer.SilentBy = f.At, zero
+			f.touch(c)
+		}
+	case o.LegAnswered:
+		f.applyAnswered(d)
+	case o.LegJoined:
+		f.Legs[d.Leg].Bridge = d.Bridge
+	case o.LegSeparated:
+		f.Legs[d.Leg].Bridge = ""
+	case o.LegHeld:
+		f.applyHeld(d.Call, d.Leg, true)
+	case o.LegResumed:
+		f.applyHeld(d.Call, d.Leg, false)
+	case o.LegClosed:
+		f.applyClosed(d)
+	}
+}
+
+func (f *Floor) applyAnswered(d o.LegAnswered) {
+	f.Legs[d.Leg].State = o.LegIsUp
+	c := f.Calls[d.Call]
+	if c == nil || c.Offer == nil || c.Offer.Leg != d.Leg {
+		return
+	}
+	c.Offer.Answered, c.Offer.ConnectBy = true, f.At.Add(connectMax)
+	c.Offer.Bridge = bridgeOf(c.Offer.ID)
+	f.touch(c)
+}
+
+// bridgeOf names the bridge an offer leads to after the offer, so that a
+// restart between answer and connection finds the same name.
+func bridgeOf(id o.OfferID) o.BridgeID { return o.BridgeID(id) }
+
+func (f *Floor) applyHeld(id o.CallID, legID o.LegID, held bool) {
+	c := f.Calls[id]
+	if c == nil || c.Phase != o.PhaseTalking {
+		return
+	}
+	f.phase(c, o.PhaseTalking)
+	c.Held = held
+	if a := f.Agents[f.Legs[legID].Agent]; a != nil {
+		a.Held = held
+	}
+}
+
+func (f *Floor) applyClosed(d o.LegClosed) {
+	l := f.Legs[d.Leg]
+	delete(f.Legs, d.Leg)
+	if a := f.Agents[l.Agent]; a != nil && a.Leg == l.ID {
+		f.agentLegClosed(a)
+	}
+	c := f.Calls[l.Call]
+	if c == nil {
+		return
+	}
+	c.Legs = slices.DeleteFunc(c.Legs, func(id o.LegID) bool { return id == l.ID })
+	if l.ID == c.Leg {
+		f.phase(c, o.PhaseEnded)
+		c.Ended, c.EndBy, c.NodeBy = f.At, f.At.Add(endingMax), zero
+		f.matcher.Unwait(c.ID)
+	}
+	f.touch(c)
+}

@@ -1,0 +1,228 @@
+package floor
+
+import (
+	o "ringmaster/orchestrator"
+)
+
+// switchLost is a switch that cannot be heard. Its calls go on there; here
+// they stand still until it is back, or until it is given up.
+func (f *Floor) switchLost(id o.SwitchID, reason string) {
+	if p := f.Switches[id]; p == nil || p.Attached {
+		f.emit(o.SwitchDetached{Switch: id, Reason: reason})
+		f.settleAt(id)
+	}
+}
+
+// settleAt tells the state of every agent at the switch's phones.
+func (f *Floor) settleAt(id o.SwitchID) {
+	for _, agentID := range sortedKeys(f.Agents) {
+		a := f.Agents[agentID]
+		if ph := f.Phones[a.Phone]; ph != nil && ph.Switch == id {
+			f.settle(a)
+		}
+	}
+}
+
+// giveUp ends the calls of a switch that stayed away too long. It stays
+// detached; the deadline is not set again.
+func (f *Floor) giveUp(p *pbx) {
+	f.emit(o.SwitchDetached{Switch: p.ID, Reason: p.Reason})
+	f.closeMissing(p.ID, nil)
+}
+
+// switchSynced compares what a switch carries with what the floor believes,
+// and mends the difference. The switch is right about what is; the floor is
+// right about what was to become of it.
+func (f *Floor) switchSynced(e o.SwitchSynced) {
+	f.emit(o.SwitchAttached{Switch: e.Switch, Epoch: e.Epoch})
+	f.healEndpoints(e)
+	there := make(map[o.LegID]o.SnapshotLeg, len(e.Snapshot.Legs))
+	for _, s := range e.Snapshot.Legs {
+		there[s.Leg] = s
+	}
+	f.closeMissing(e.Switch, there)
+	for _, s := range e.Snapshot.Legs {
+		f.healLeg(e.Switch, s)
+	}
+	for _, c := range f.callsOn(e.Switch) {
+		f.resume(c, there)
+	}
+	f.dropServices(e.Switch)
+	f.settleAt(e.Switch)
+}
+
+func (f *Floor) healEndpoints(e o.SwitchSynced) {
+	for _, s := range e.Snapshot.Endpoints {
+		ph := f.phoneAt(e.Switch, s.Endpoint)
+		if ph != nil && (ph.Reachable != s.Reachable || ph.InUse != s.InUse) {
+			f.emit(o.EndpointNoted{Switch: e.Switch, Endpoint: s.Endpoint, Reachable: s.Reachable, InUse: s.InUse})
+		}
+	}
+}
+
+// closeMissing ends the legs the switch does not carry any more. Callers come
+// last, so that an agent's end is told before the call's.
+func (f *Floor) closeMissing(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) {
+	for _, callers := range []bool{false, true} {
+		for _, id := range sortedKeys(f.Legs) {
+			l := f.Legs[id]
+			if l == nil || l.Switch != sw || (l.Role == o.RoleCaller) != callers {
+				continue
+			}
+			if _, ok := there[id]; ok {
+				continue
+			}
+			f.emit(o.Healed{Leg: id, Repair: "closed: the switch does not carry it"})
+			if l.State == o.LegNew && l.Role == o.RoleAgent {
+				// Its dial may have been on the way; it must not come to life.
+				f.command(sw, string(l.Call), o.Hangup{Leg: id, Cause: o.CauseNormal})
+			}
+			f.legEnded(o.LegEnded{Leg: id, By: o.EndedBySwitch})
+		}
+	}
+}
+
+// healLeg brings the floor up to what one leg has become meanwhile.
+func (f *Floor) healLeg(sw o.SwitchID, s o.SnapshotLeg) {
+	l := f.Legs[s.Leg]
+	if l == nil {
+		f.adopt(sw, s)
+		return
+	}
+	if s.State == o.LegRings {
+		f.legRinging(s.Leg)
+	}
+	if s.State == o.LegIsUp && l.State != o.LegIsUp {
+		f.legUp(s.Leg)
+	}
+	if l = f.Legs[s.Leg]; l == nil || l.Bridge == s.Bridge {
+		return
+	}
+	if l.Bridge != "" {
+		f.left(o.Left{Leg: s.Leg, Bridge: l.Bridge})
+	}
+	if s.Bridge != "" {
+		f.joined(o.Joined{Leg: s.Leg, Bridge: s.Bridge})
+	}
+}
+
+// adopt takes a leg the floor does not know. One that was never claimed is a
+// caller who arrived while nobody listened. One with our stamp is from a past
+// the journal does not hold: people who talk are left alone, a caller who is
+// alone starts again, anything else ends.
+func (f *Floor) adopt(sw o.SwitchID, s o.SnapshotLeg) {
+	switch {
+	case s.State == o.LegIsDown:
+	case s.Bridge != "" && s.Stamp.Role != "":
+		f.emit(o.Healed{Leg: s.Leg, Bridge: string(s.Bridge), Repair: "left talking: unknown here"})
+	case s.Entry == o.EntryIn:
+		f.legOffered(o.LegOffered{
+			Switch: sw, Leg: s.Leg, Entry: s.Entry, Dialled: s.Dialled, Caller: s.Caller, Endpoint: s.Endpoint,
+		})
+		if s.State == o.LegIsUp {
+			f.legUp(s.Leg)
+		}
+	default:
+		f.emit(o.Healed{Leg: s.Leg, Repair: "hung up: unknown here"})
+		f.command(sw, string(s.Leg), o.Hangup{Leg: s.Leg, Cause: o.CauseNormal})
+	}
+}
+
+// resume lets a call that came through go on: commands that were lost are
+// given again, and what is heard starts anew, because its end may have passed
+// unheard.
+func (f *Floor) resume(c *call, there map[o.LegID]o.SnapshotLeg) {
+	_, carried := there[c.Leg]
+	switch {
+	case f.Calls[c.ID] != c || !carried:
+	case c.Ending != nil:
+		for _, id := range c.Legs {
+			f.order(c, o.Hangup{Leg: id, Cause: o.CauseNormal})
+		}
+	case c.Released:
+		f.order(c, o.Release{Leg: c.Leg, Context: f.node(c).Context, Extension: f.node(c).Extension})
+	case c.Phase == o.PhaseTalking:
+		f.rejoin(c)
+	case c.Phase == o.PhaseQueued || c.Phase == o.PhaseRinging:
+		f.resumeQueue(c, there)
+	case c.Phase == o.PhaseFlow:
+		f.resumeFlow(c)
+	}
+	for _, id := range f.stray(c, there) {
+		f.order(c, o.Hangup{Leg: id, Cause: o.CauseAnsweredElsewhere})
+	}
+}
+
+// stray lists agents' legs that ring or stand for no offer and no talk.
+func (f *Floor) stray(c *call, there map[o.LegID]o.SnapshotLeg) (stray []o.LegID) {
+	for _, id := range c.Legs {
+		_, carried := there[id]
+		offered := c.Offer != nil && c.Offer.Leg == id
+		if carried && id != c.Leg && id != c.AgentLeg && !offered && c.Ending == nil {
+			stray = append(stray, id)
+		}
+	}
+	return stray
+}
+
+// rejoin puts two who talked back into their bridge if one fell out of it.
+func (f *Floor) rejoin(c *call) {
+	if f.inBridge(c.Leg, c.Bridge) && f.inBridge(c.AgentLeg, c.Bridge) {
+		return
+	}
+	f.order(c, o.Connect{Bridge: c.Bridge, Stamp: f.stamp(c.ID, c.Leg, o.RoleBridge), A: c.Leg, B: c.AgentLeg})
+}
+
+func (f *Floor) resumeQueue(c *call, there map[o.LegID]o.SnapshotLeg) {
+	if of := c.Offer; of != nil {
+		s, carried := there[of.Leg]
+		switch {
+		case carried && of.Answered:
+			f.agentLegUp(c)
+			return
+		case carried && s.State == o.LegNew:
+			// Made but not rung: whether its dial got through is unknown, and
+			// no phone may ring twice for one offer.
+			f.withdraw(c)
+		}
+	}
+	if c.Play != "" {
+		f.stopPlay(c)
+	}
+	if c.Music {
+		f.order(c, o.StartMusic{Leg: c.Leg, Class: c.queue.Music})
+		return
+	}
+	f.music(c)
+}
+
+func (f *Floor) resumeFlow(c *call) {
+	f.order(c, o.Claim{Leg: c.Leg, Stamp: f.stamp(c.ID, c.Leg, o.RoleCaller)})
+	f.stopPlay(c)
+	n := f.node(c)
+	switch n.Type {
+	case o.NodeAnswer:
+		if f.up(c) {
+			f.follow(c, o.ExitNext)
+			return
+		}
+		f.order(c, o.Answer{Leg: c.Leg})
+	case o.NodePlay:
+		f.play(c, o.PurposePrompt, n.Play)
+	case o.NodeMenu:
+		f.play(c, o.PurposeQuestion, n.Play)
+	}
+}
+
+// dropServices ends the service calls of before: their dialogue is lost, and
+// dialling the code again is quick.
+func (f *Floor) dropServices(sw o.SwitchID) {
+	for _, id := range sortedKeys(f.Services) {
+		if s := f.Services[id]; s.Switch == sw && s.Step != stepAnswer {
+			f.stepTo(s, stepBye, s.Agent, "")
+			f.serviceHangup(s)
+		} else if s.Switch == sw {
+			f.command(sw, string(id), o.Answer{Leg: id})
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package floor
+
+import (
+	o "ringmaster/orchestrator"
+)
+
+// failure is how an offer came to nothing.
+type failure struct {
+	outcome o.OfferOutcome
+	cause   int // Q.850
+	sip     int
+	rest    o.Millis // for the agent, where the queue has no say
+}
+
+// offerOver ends an offer that was not answered: the leg is hung up, the agent
+// rests for as long as the queue says, and the call is back in its place.
+func (f *Floor) offerOver(c *call, how failure) {
+	of := c.Offer
+	a := f.Agents[of.Agent]
+	delay, missed := penalty(c.queue, how.outcome)
+	misses, notBefore := a.Misses, a.NotBefore
+	if missed {
+		misses++
+	}
+	if delay = max(delay, how.rest); delay > 0 {
+		notBefore = f.At.Add(delay.Duration())
+	}
+	if f.Legs[of.Leg] != nil {
+		f.order(c, o.Hangup{Leg: of.Leg, Cause: hangupCause(how.outcome)})
+	}
+	f.emit(o.OfferEnded{
+		Offer: of.ID, Call: c.ID, Queue: c.QueueID, Agent: a.ID, Outcome: how.outcome, Cause: how.cause, SIP: how.sip,
+		Rang: f.rang(of), NotBefore: notBefore, Misses: misses,
+	})
+	if limit := c.queue.MaxMisses; missed && limit > 0 && misses >= limit && a.Intent == o.IntentReady {
+		f.intend(a, o.IntentPause, reasonMissed, wish{Origin: o.OriginSystem, By: "max_misses"})
+	}
+	f.settle(a)
+}
+
+// rang is how long the phone has rung.
+func (f *Floor) rang(of *offer) o.Millis {
+	if of.Rang.IsZero() {
+		return 0
+	}
+	return o.MillisOf(f.At.Sub(of.Rang))
+}
+
+// reasonMissed is the pause reason of agents who let too many calls ring.
+const reasonMissed = "missed_calls"
+
+// withdraw ends an offer that is the call's doing, not the agent's.
+func (f *Floor) withdraw(c *call) {
+	f.offerOver(c, failure{outcome: o.OfferCancelled, cause: o.CauseAnsweredElsewhere})
+}
+
+// penalty is how long an agent rests after an outcome, and whether it counts
+// as missed. All four misses count (features.md: mod_callcenter's
+// unregistered agents never count and are rung for ever).
+func penalty(q *o.Queue, outcome o.OfferOutcome) (delay o.Millis, missed bool) {
+	switch outcome {
+	case o.OfferBusy:
+		return q.BusyDelay, true
+	case o.OfferRejected:
+		return q.RejectDelay, true
+	case o.OfferNoAnswer:
+		return q.NoAnswerDelay, true
+	case o.OfferUnreachable:
+		return q.UnreachableDelay, true
+	case o.OfferAnswered, o.OfferCancelled, o.OfferLostRace:
+	}
+	return 0, false
+}
+
+// hangupCause is what the phone is told: with 26 it shows no missed call.
+func hangupCause(outcome o.OfferOutcome) int {
+	if outcome == o.OfferCancelled || outcome == o.OfferLostRace {
+		return o.CauseAnsweredElsewhere
+	}
+	return o.CauseNormal
+}
+
+// outcomeOf reads how an unanswered agent's leg ended (live-asterisk.md 2: the
+// table of ends). rang tells a phone nobody picked up from one that is not
+// there: both end in a timeout.
+func outcomeOf(cause, sip int, rang bool) o.OfferOutcome {
+	switch {
+	case cause == o.CauseBusy || sip == 486 || sip == 600:
+		return o.OfferBusy
+	case cause == o.CauseRejected || sip == 603 || sip == 403:
+		return o.OfferRejected
+	case cause == o.CauseAnsweredElsewhere:
+		return o.OfferCancelled
+	case rang && sip == 480 && cause != o.CauseNoAnswer:
+		return o.OfferRejected // a phone that rang and then says "temporarily unavailable" was told to
+	case rang:
+		return o.OfferNoAnswer
+	}
+	return o.OfferUnreachable
+}
+
+// agentLegUp is an agent who picked up: caller and agent go into one bridge.
+func (f *Floor) agentLegUp(c *call) {
+	if c.Music {
+		f.emit(o.MusicStopped{Call: c.ID, Leg: c.Leg})
+	}
+	if c.Play != "" {
+		f.emit(o.PlayEnded{Call: c.ID, Leg: c.Leg, Play: c.Play, Status: o.PlayStopped})
+	}
+	f.order(c, o.Connect{
+		Bridge: c.Offer.Bridge, Stamp: f.stamp(c.ID, c.Leg, o.RoleBridge), A: c.Leg, B: c.Offer.Leg,
+	})
+}
+
+// joined is a leg in a bridge. When both are in, the two people hear each other.
+func (f *Floor) joined(e o.Joined) {
+	l := f.Legs[e.Leg]
+	if l == nil || l.Bridge == e.Bridge {
+		return
+	}
+	f.emit(o.LegJoined{Call: l.Call, Leg: l.ID, Bridge: e.Bridge})
+	c := f.Calls[l.Call]
+	if c == nil || c.Offer == nil || !c.Offer.Answered || c.Ending != nil {
+		return
+	}
+	of := c.Offer
+	if f.inBridge(c.Leg, of.Bridge) && f.inBridge(of.Leg, of.Bridge) {
+		f.connected(c, of)
+	}
+}
+
+func (f *Floor) inBridge(id o.LegID, b o.BridgeID) bool {
+	l := f.Legs[id]
+	return l != nil && l.Bridge == b
+}
+
+func (f *Floor) connected(c *call, of *offer) {
+	a := f.Agents[of.Agent]
+	waited := f.waited(c)
+	f.emit(o.CallLeftQueue{Call: c.ID, Queue: c.QueueID, Reason: o.ReasonConnected, Waited: waited})
+	f.emit(o.OfferEnded{
+		Offer: of.ID, Call: c.ID, Queue: c.QueueID, Agent: a.ID, Outcome: o.OfferAnswered, Rang: f.rang(of),
+	})
+	f.emit(o.CallConnected{
+		Call: c.ID, Queue: c.QueueID, Agent: a.ID, Offer: of.ID, Bridge: of.Bridge, Waited: waited,
+	})
+	f.settle(a)
+}
+
+// trouble is how long an agent is spared after the switch, not they, made an
+// offer fail: without it the same offer would be made and fail again at once.
+const trouble = o.Millis(2000)
+
+// connectFailed is an agent who answered and did not get the caller: the
+// switch could not join them. The caller waits on; the agent is not to blame.
+func (f *Floor) connectFailed(c *call) {
+	f.ask(o.Resync{Switch: c.Switch})
+	bridge := c.Offer.Bridge
+	f.offerOver(c, failure{outcome: o.OfferCancelled, cause: o.CauseNormal, rest: trouble})
+	if f.inBridge(c.Leg, bridge) {
+		f.order(c, o.Separate{Leg: c.Leg, Bridge: bridge})
+	}
+	f.order(c, o.CloseBridge{Bridge: bridge})
+	f.music(c)
+}
