@@ -1,0 +1,196 @@
+package asterisk
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"ringmaster/orchestrator"
+)
+
+// leg is what must be remembered of one leg while it lives.
+type leg struct {
+	id      orchestrator.LegID
+	channel string // Asterisk's name of it
+	stamp   orchestrator.Stamp
+	state   orchestrator.LegState
+	born    time.Time
+	dialled bool // made by us; else it arrived
+
+	entry    orchestrator.Entry
+	number   string // dialled
+	caller   orchestrator.Party
+	endpoint string
+	bridge   orchestrator.BridgeID
+
+	// quiet is a leg whose Dial has not rung it yet: it has no events. What
+	// happens to it is Dial's answer.
+	quiet      bool
+	started    mark // entered our application
+	cancelled  mark // hung up while being made
+	gone       mark
+	subscribed mark // its end will be told
+	ring       sync.Mutex
+
+	plays     map[orchestrator.PlayID]*play
+	releasing bool
+	left      time.Time // left our application, end not known yet
+	doubtful  bool      // a request about it had no answer: read it again
+
+	// Who ends it: the first hang-up request without "soft" is the far end's.
+	asked  bool // a hang-up request was seen
+	remote bool
+	byUs   bool
+	sip    int
+}
+
+// play is one Play command on a leg; it is forgotten with the leg.
+type play struct {
+	stopped bool
+	done    bool
+}
+
+// mark is something that happens once and can be waited for.
+type mark struct {
+	c    chan struct{}
+	done bool
+}
+
+func newMark() mark { return mark{c: make(chan struct{})} }
+
+func (m *mark) set() {
+	if !m.done {
+		m.done = true
+		close(m.c)
+	}
+}
+
+// maxPlays bounds the plays remembered per leg.
+const maxPlays = 1024
+
+// book holds the legs of one switch. Its lock guards every field of its legs
+// except leg.ring.
+type book struct {
+	switchID orchestrator.SwitchID
+	mu       sync.Mutex
+	live     map[orchestrator.LegID]*leg
+	plays    map[orchestrator.PlayID]*leg
+	ended    memory
+	devices  map[string]device // watched endpoints, by name
+}
+
+// device is the last known state of a watched endpoint.
+type device struct {
+	known     bool
+	reachable bool
+	inUse     bool
+}
+
+func newBook(id orchestrator.SwitchID) *book {
+	return &book{
+		switchID: id, live: map[orchestrator.LegID]*leg{}, plays: map[orchestrator.PlayID]*leg{},
+		ended: newMemory(endedLimit), devices: map[string]device{},
+	}
+}
+
+// legID names the leg of a channel: as we named it when we dialled it or
+// stamped it, else "<switch>/<channel>".
+func (b *book) legID(channel, stamp string) orchestrator.LegID {
+	if b.live[orchestrator.LegID(channel)] != nil || b.ended.has(channel) {
+		return orchestrator.LegID(channel)
+	}
+	if s, ok := orchestrator.ParseStamp(stamp); ok && b.channelOf(s.Leg) == channel {
+		return s.Leg
+	}
+	return orchestrator.LegID(string(b.switchID) + "/" + channel)
+}
+
+// channelOf is the inverse of legID.
+func (b *book) channelOf(id orchestrator.LegID) string {
+	return strings.TrimPrefix(string(id), string(b.switchID)+"/")
+}
+
+// open enters a leg; the caller holds the lock.
+func (b *book) open(id orchestrator.LegID, now time.Time) *leg {
+	l := &leg{
+		id: id, channel: b.channelOf(id), state: orchestrator.LegNew, born: now,
+		started: newMark(), cancelled: newMark(), gone: newMark(), subscribed: newMark(),
+		plays: map[orchestrator.PlayID]*play{},
+	}
+	b.live[id] = l
+	return l
+}
+
+// shut takes a leg out and remembers that it ended, unless it may come back.
+func (b *book) shut(l *leg, mayReturn bool) {
+	l.gone.set()
+	delete(b.live, l.id)
+	for id := range l.plays {
+		delete(b.plays, id)
+	}
+	if !mayReturn {
+		b.ended.add(string(l.id))
+	}
+}
+
+// find returns the leg, and whether it is known to have ended.
+func (b *book) find(id orchestrator.LegID) (l *leg, ended bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.live[id], b.ended.has(string(id))
+}
+
+// running lists the plays of a leg that have not ended.
+func (b *book) running(l *leg) []orchestrator.PlayID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []orchestrator.PlayID
+	for id, p := range l.plays {
+		if !p.done {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// restless lists the legs that have to be read again: they left our
+// application some time ago and nothing was said about their end, or a request
+// about them had no answer.
+func (b *book) restless(before time.Time) []*leg {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []*leg
+	for _, l := range b.live {
+		if !l.quiet && (l.doubtful || !l.left.IsZero() && l.left.Before(before)) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// endedLimit is how many ended legs are remembered, so that a late or repeated
+// event cannot bring one back.
+const endedLimit = 8192
+
+// memory is a set that forgets its oldest entry when it is full.
+type memory struct {
+	set  map[string]struct{}
+	ring []string
+	next int
+}
+
+func newMemory(limit int) memory {
+	return memory{set: make(map[string]struct{}, limit), ring: make([]string, limit)}
+}
+
+func (m *memory) has(key string) bool { _, ok := m.set[key]; return ok }
+
+func (m *memory) add(key string) {
+	if m.has(key) {
+		return
+	}
+	delete(m.set, m.ring[m.next])
+	m.ring[m.next] = key
+	m.set[key] = struct{}{}
+	m.next = (m.next + 1) % len(m.ring)
+}

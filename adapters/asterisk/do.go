@@ -1,0 +1,384 @@
+package asterisk
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"ringmaster/orchestrator"
+)
+
+// Reasons of rejected commands that do not come from Asterisk.
+const (
+	ReasonLost        = "switch_lost"
+	ReasonSuperseded  = "superseded"
+	ReasonOverloaded  = "overloaded"
+	ReasonUnreachable = "unreachable"
+	ReasonHungUp      = "hung_up_before_it_rang"
+	ReasonNotStarted  = "not_started"
+)
+
+// Do implements orchestrator.Switch. A request without an answer makes the
+// adapter read the leg again and report what changed; the answer is
+// ResultNoWord all the same.
+//
+// Dial waits for the pace (Config.CreatesPerSecond) and answers rejected,
+// "overloaded", when its turn does not come; rejected, "unreachable", when
+// Asterisk knows no such device or none is registered. After any rejected Dial
+// no leg exists and no event comes.
+func (s *Switch) Do(ctx context.Context, a orchestrator.Action) (orchestrator.CommandResult, string) {
+	state, over := s.link()
+	switch state {
+	case linkSuperseded:
+		return orchestrator.ResultRejected, ReasonSuperseded
+	case linkDown:
+		return orchestrator.ResultRejected, ReasonLost
+	}
+	switch a := a.(type) {
+	case orchestrator.Dial:
+		return s.dial(ctx, over, a)
+	case orchestrator.Hangup:
+		return s.hangup(ctx, a)
+	case orchestrator.Connect:
+		return s.join(ctx, a)
+	case orchestrator.CloseBridge:
+		return s.closeBridge(ctx, a)
+	}
+	return s.doOnLeg(ctx, a)
+}
+
+// doOnLeg carries out the actions that need a living leg whose end will be told.
+func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrator.CommandResult, string) {
+	id := legOf(a)
+	if err := checkID("leg", string(id)); err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	l, ended := s.book.find(id)
+	if ended || l == nil {
+		return orchestrator.ResultNotFound, "no such leg"
+	}
+	if !l.dialled {
+		select {
+		case <-l.subscribed.c:
+		case <-ctx.Done():
+			return orchestrator.ResultRejected, "the leg was not ready in time"
+		}
+	}
+	var result orchestrator.CommandResult
+	var reason string
+	switch a := a.(type) {
+	case orchestrator.Claim:
+		result, reason = s.claim(ctx, l, a)
+	case orchestrator.Answer:
+		result, reason = s.answer(ctx, l)
+	case orchestrator.Play:
+		result, reason = s.play(ctx, l, a)
+	case orchestrator.StopPlay:
+		result, reason = s.stopPlay(ctx, l, a.Play)
+	case orchestrator.StartMusic:
+		result, reason = s.sendOr(ctx, l)(encodeStartMusic(l.channel, a.Class))
+	case orchestrator.StopMusic:
+		result, reason = s.order(ctx, l, encodeStopMusic(l.channel))
+	case orchestrator.SendDigits:
+		result, reason = s.sendOr(ctx, l)(encodeDigits(l.channel, a.Digits))
+	case orchestrator.Release:
+		result, reason = s.release(ctx, l, a)
+	case orchestrator.Separate:
+		result, reason = s.separate(ctx, l, a)
+	default:
+		result, reason = orchestrator.ResultRejected, "unknown action"
+	}
+	return result, reason
+}
+
+func legOf(a orchestrator.Action) orchestrator.LegID {
+	switch a := a.(type) {
+	case orchestrator.Claim:
+		return a.Leg
+	case orchestrator.Answer:
+		return a.Leg
+	case orchestrator.Play:
+		return a.Leg
+	case orchestrator.StopPlay:
+		return a.Leg
+	case orchestrator.StartMusic:
+		return a.Leg
+	case orchestrator.StopMusic:
+		return a.Leg
+	case orchestrator.SendDigits:
+		return a.Leg
+	case orchestrator.Release:
+		return a.Leg
+	case orchestrator.Separate:
+		return a.Leg
+	}
+	return ""
+}
+
+// order sends one request about a leg. A 404 means the leg is gone, and no
+// answer means nothing: in both cases the leg is read again, so that an end
+// nobody told of is found.
+func (s *Switch) order(ctx context.Context, l *leg, r request) (orchestrator.CommandResult, string) {
+	result, reason := verdict(s.rest.send(ctx, r, nil))
+	if result == orchestrator.ResultNoWord || result == orchestrator.ResultNotFound {
+		s.doubt(l)
+	}
+	return result, reason
+}
+
+// sendOr adapts order to an encoder that may refuse.
+func (s *Switch) sendOr(ctx context.Context, l *leg) func(request, error) (orchestrator.CommandResult, string) {
+	return func(r request, err error) (orchestrator.CommandResult, string) {
+		if err != nil {
+			return orchestrator.ResultRejected, err.Error()
+		}
+		return s.order(ctx, l, r)
+	}
+}
+
+func (s *Switch) doubt(l *leg) {
+	s.book.mu.Lock()
+	defer s.book.mu.Unlock()
+	l.doubtful = true
+}
+
+// claim stamps a leg. Setting a variable would wait for the end of a play, and
+// the floor's lane with it.
+func (s *Switch) claim(ctx context.Context, l *leg, a orchestrator.Claim) (orchestrator.CommandResult, string) {
+	r, err := encodeStamp(l.channel, a.Stamp.String())
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	if len(s.book.running(l)) > 0 {
+		return orchestrator.ResultRejected, "a play is running on the leg"
+	}
+	result, reason := s.order(ctx, l, r)
+	if result == orchestrator.ResultAccepted {
+		s.book.mu.Lock()
+		l.stamp = a.Stamp
+		s.book.mu.Unlock()
+	}
+	return result, reason
+}
+
+// answer stops plays first: Asterisk would answer after them.
+func (s *Switch) answer(ctx context.Context, l *leg) (orchestrator.CommandResult, string) {
+	s.book.mu.Lock()
+	up := l.state == orchestrator.LegIsUp
+	s.book.mu.Unlock()
+	if up {
+		return orchestrator.ResultAlready, ""
+	}
+	if err := s.stopPlays(ctx, l); err != nil {
+		return verdict(err)
+	}
+	return s.order(ctx, l, encodeAnswer(l.channel))
+}
+
+// stopPlays ends every play of a leg.
+func (s *Switch) stopPlays(ctx context.Context, l *leg) error {
+	for _, id := range s.book.running(l) {
+		if err := s.stopOne(ctx, l, id); err != nil && statusOf(err) != http.StatusNotFound {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopOne marks a play as stopped before the request leaves, because its end is
+// told before the answer comes.
+func (s *Switch) stopOne(ctx context.Context, l *leg, id orchestrator.PlayID) error {
+	s.book.mu.Lock()
+	if p := l.plays[id]; p != nil {
+		p.stopped = true
+	}
+	s.book.mu.Unlock()
+	return s.rest.send(ctx, encodeStopPlay(id), nil)
+}
+
+// play guards against a repeated id: Asterisk would play it twice.
+func (s *Switch) play(ctx context.Context, l *leg, a orchestrator.Play) (orchestrator.CommandResult, string) {
+	r, err := encodePlay(l.channel, a)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	s.book.mu.Lock()
+	_, known := s.book.plays[a.Play]
+	full := len(l.plays) >= maxPlays
+	if !known && !full {
+		l.plays[a.Play] = &play{}
+		s.book.plays[a.Play] = l
+	}
+	s.book.mu.Unlock()
+	switch {
+	case known:
+		return orchestrator.ResultAlready, ""
+	case full:
+		return orchestrator.ResultRejected, "too many plays on one leg"
+	}
+	result, reason := s.order(ctx, l, r)
+	if result == orchestrator.ResultRejected || result == orchestrator.ResultNotFound {
+		s.book.mu.Lock()
+		delete(l.plays, a.Play)
+		delete(s.book.plays, a.Play)
+		s.book.mu.Unlock()
+	}
+	return result, reason
+}
+
+func (s *Switch) stopPlay(ctx context.Context, l *leg, id orchestrator.PlayID) (orchestrator.CommandResult, string) {
+	if err := checkID("play", string(id)); err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	s.book.mu.Lock()
+	p := l.plays[id]
+	over := p != nil && p.done
+	s.book.mu.Unlock()
+	if over {
+		return orchestrator.ResultAlready, ""
+	}
+	return verdict(s.stopOne(ctx, l, id))
+}
+
+// release gives a leg back. The stamp goes first: the dialplan may send the
+// leg to us again, and then it is a new one.
+func (s *Switch) release(ctx context.Context, l *leg, a orchestrator.Release) (orchestrator.CommandResult, string) {
+	if a.Context == "" {
+		a.Context = s.cfg.Fallback
+	}
+	if a.Extension == "" {
+		a.Extension = "s"
+	}
+	r, err := encodeContinue(l.channel, a.Context, a.Extension)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	if err := s.stopPlays(ctx, l); err != nil {
+		return verdict(err)
+	}
+	unstamp, _ := encodeStamp(l.channel, "")
+	if result, reason := s.order(ctx, l, unstamp); result != orchestrator.ResultAccepted {
+		return result, reason
+	}
+	s.book.mu.Lock()
+	l.stamp, l.releasing = orchestrator.Stamp{}, true
+	s.book.mu.Unlock()
+	result, reason := s.order(ctx, l, r)
+	if result == orchestrator.ResultRejected {
+		s.book.mu.Lock()
+		l.releasing = false
+		s.book.mu.Unlock()
+	}
+	return result, reason
+}
+
+// separate takes a leg out of its bridge; 422 says it is not in it.
+func (s *Switch) separate(ctx context.Context, l *leg, a orchestrator.Separate) (orchestrator.CommandResult, string) {
+	if err := checkID("bridge", string(a.Bridge)); err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	if err := s.stopPlays(ctx, l); err != nil {
+		return verdict(err)
+	}
+	err := s.rest.send(ctx, encodeSeparate(a.Bridge, l.channel), nil)
+	if statusOf(err) == http.StatusUnprocessableEntity {
+		return orchestrator.ResultAlready, ""
+	}
+	if statusOf(err) == 0 || statusOf(err) == http.StatusBadRequest {
+		s.doubt(l)
+	}
+	return verdict(err)
+}
+
+// join puts two legs into one bridge. Whatever plays on them would hold the
+// join up, so it ends first; that and making the bridge go side by side.
+func (s *Switch) join(ctx context.Context, a orchestrator.Connect) (orchestrator.CommandResult, string) {
+	bridge, err := encodeBridge(a)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	var legs [2]*leg
+	for i, id := range []orchestrator.LegID{a.A, a.B} {
+		l, ended := s.book.find(id)
+		if ended || l == nil {
+			return orchestrator.ResultNotFound, "no such leg: " + clip(string(id), maxID)
+		}
+		legs[i] = l
+	}
+	put, err := encodeJoin(a.Bridge, legs[0].channel, legs[1].channel)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	defer s.hold(a.Bridge)()
+	made, err := s.prepare(ctx, bridge, legs[:])
+	if err == nil {
+		err = s.rest.send(ctx, put, nil)
+	}
+	if err == nil {
+		return orchestrator.ResultAccepted, ""
+	}
+	for _, l := range legs {
+		s.doubt(l)
+	}
+	if made && statusOf(err) != 0 {
+		_ = s.rest.send(ctx, encodeCloseBridge(string(a.Bridge)), nil) // Else the next reading removes it.
+	}
+	if statusOf(err) == http.StatusBadRequest {
+		return orchestrator.ResultNotFound, err.Error() // One of the legs; neither joined.
+	}
+	return verdict(err)
+}
+
+// prepare readies legs and bridge for joining; made says the bridge is new.
+func (s *Switch) prepare(ctx context.Context, bridge request, legs []*leg) (made bool, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		err := s.rest.send(ctx, bridge, nil)
+		made = err == nil
+		if statusOf(err) == http.StatusConflict {
+			return nil // It exists.
+		}
+		return err
+	})
+	for _, l := range legs {
+		group.Go(func() error {
+			if err := s.stopPlays(ctx, l); err != nil {
+				return err
+			}
+			err := s.rest.send(ctx, encodeStopMusic(l.channel), nil)
+			if statusOf(err) == http.StatusConflict {
+				return nil // The leg is not in our application yet or any more; the join will tell.
+			}
+			return err
+		})
+	}
+	err = group.Wait()
+	return made, err
+}
+
+// hold keeps the sweep of empty bridges away from one that is being filled.
+func (s *Switch) hold(id orchestrator.BridgeID) (release func()) {
+	s.mu.Lock()
+	s.bridging[id]++
+	s.mu.Unlock()
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.bridging[id]--; s.bridging[id] == 0 {
+			delete(s.bridging, id)
+		}
+	}
+}
+
+func (s *Switch) closeBridge(ctx context.Context, a orchestrator.CloseBridge) (orchestrator.CommandResult, string) {
+	if err := checkID("bridge", string(a.Bridge)); err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	result, reason := verdict(s.rest.send(ctx, encodeCloseBridge(string(a.Bridge)), nil))
+	if result == orchestrator.ResultNotFound {
+		return orchestrator.ResultAlready, ""
+	}
+	return result, strings.TrimSpace(reason)
+}

@@ -1,0 +1,290 @@
+package asterisk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/CyCoreSystems/ari/v5"
+	"github.com/coder/websocket"
+	"golang.org/x/sync/errgroup"
+
+	"ringmaster/orchestrator"
+)
+
+const (
+	connectTimeout = 5 * time.Second
+	// messageLimit bounds one message of the websocket.
+	messageLimit = 4 << 20
+	// pulse and pulseTimeout find a half-open connection within 10 s.
+	pulse        = 3 * time.Second
+	pulseTimeout = 4 * time.Second
+	// endGrace is how long after leaving our application a leg's end may stay
+	// untold before it is asked for.
+	endGrace   = 300 * time.Millisecond
+	restlessly = 200 * time.Millisecond
+	choreSlots = 4
+	choreQueue = 1024
+	// garbledPause bounds how often undecodable messages make us read anew.
+	garbledPause = 5 * time.Second
+)
+
+var errOverflow = errors.New("the event queue is full: events came faster than they were taken")
+
+// session is one websocket and everything that lives as long as it does.
+type session struct {
+	*Switch
+	conn   *websocket.Conn
+	queue  chan []byte
+	reads  chan read
+	chores chan chore
+	// subscribed are the device sources subscribed on this connection.
+	subscribed map[string]bool
+	garbledAt  time.Time
+}
+
+// connect opens a connection and serves it to its end. synced says whether it
+// ever was of use; the error is never nil.
+func (s *Switch) connect(ctx context.Context) (synced bool, err error) {
+	conn, err := s.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.CloseNow() }() // It is broken or given up: nothing to be said to it.
+	c := &session{
+		Switch: s, conn: conn,
+		queue: make(chan []byte, s.cfg.Queue), reads: make(chan read), chores: make(chan chore, choreQueue),
+		subscribed: map[string]bool{},
+	}
+	defer s.setState(linkDown)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.receive(ctx) })
+	group.Go(func() error { return c.feelPulse(ctx) })
+	group.Go(func() error { return c.lookAfter(ctx) })
+	for range choreSlots {
+		group.Go(func() error { return c.work(ctx) })
+	}
+	group.Go(func() error {
+		if err := c.greet(ctx); err != nil {
+			return err
+		}
+		synced = true
+		return c.serve(ctx)
+	})
+	err = group.Wait()
+	return synced, err
+}
+
+// open dials the websocket. The password goes into a header, not into the
+// address, which servers and proxies log.
+func (s *Switch) open(ctx context.Context) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	address := *s.rest.base
+	address.Scheme = strings.Replace(address.Scheme, "http", "ws", 1)
+	address.Path = strings.TrimSuffix(address.Path, "/") + "/events"
+	address.RawQuery = url.Values{"app": {s.cfg.App}, "subscribeAll": {"false"}}.Encode()
+	req := &http.Request{Header: http.Header{}}
+	req.SetBasicAuth(s.cfg.User, s.cfg.Password)
+	conn, resp, err := websocket.Dial(ctx, address.String(), &websocket.DialOptions{
+		HTTPClient: s.rest.http, HTTPHeader: req.Header,
+	})
+	if resp != nil && resp.StatusCode == http.StatusUnauthorized {
+		return nil, fmt.Errorf("asterisk refused the user %q or its password (401)", s.cfg.User)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open event socket: %w", err)
+	}
+	conn.SetReadLimit(messageLimit)
+	return conn, nil
+}
+
+// receive only copies: whatever happens behind the queue, Asterisk never waits
+// for us.
+func (c *session) receive(ctx context.Context) error {
+	for {
+		_, raw, err := c.conn.Read(ctx)
+		if err != nil {
+			return fmt.Errorf("read event socket: %w", err)
+		}
+		select {
+		case c.queue <- raw:
+		default:
+			return errOverflow
+		}
+	}
+}
+
+// feelPulse finds a connection that is open and dead. Asterisk sends no pings
+// of its own.
+func (c *session) feelPulse(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pulse):
+		}
+		beat, cancel := context.WithTimeout(ctx, pulseTimeout)
+		group, beat := errgroup.WithContext(beat)
+		group.Go(func() error { return c.conn.Ping(beat) })
+		group.Go(func() error { return c.rest.send(beat, encodeRead("asterisk", "ping"), nil) })
+		err := group.Wait()
+		cancel()
+		if err != nil {
+			return fmt.Errorf("no pulse: %w", err)
+		}
+	}
+}
+
+// serve handles messages in their order until the connection ends.
+func (c *session) serve(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case raw := <-c.queue:
+			if err := c.handle(ctx, raw); err != nil {
+				return err
+			}
+		case r := <-c.reads:
+			c.report(ctx, c.book.reread(r))
+		case <-c.resync:
+			if err := c.sync(ctx); err != nil {
+				return err
+			}
+		case <-c.rewatch:
+			if err := c.watchAnew(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// handle takes one message.
+func (c *session) handle(ctx context.Context, raw []byte) error {
+	m, err := decode(raw)
+	first := c.counters.event(m.kind, len(c.queue)+1)
+	if err != nil {
+		c.garbled(err, first)
+		return nil
+	}
+	if m.event == nil && m.kind != kindTransfer {
+		c.counters.add(func(n *Stats) { n.Unknown++ })
+		if first {
+			c.cfg.Log.Debug("event type ignored", "switch", c.cfg.ID, "type", m.kind)
+		}
+		return nil
+	}
+	if _, replaced := m.event.(*ari.ApplicationReplaced); replaced {
+		return errReplaced
+	}
+	out, todo := c.book.apply(m, time.Now())
+	c.report(ctx, out)
+	for _, job := range todo {
+		c.assign(job)
+	}
+	return nil
+}
+
+// garbled counts a message that could not be read. If it was of a type that
+// matters it may have been anything, so the switch is read anew, not too often.
+func (c *session) garbled(err error, first bool) {
+	c.counters.add(func(n *Stats) { n.Garbled++ })
+	if first {
+		c.cfg.Log.Error("event not understood", "switch", c.cfg.ID, "error", err)
+	}
+	if time.Since(c.garbledAt) > garbledPause {
+		c.garbledAt = time.Now()
+		c.Resync()
+	}
+}
+
+func (c *session) report(ctx context.Context, events []orchestrator.Event) {
+	for _, e := range events {
+		c.tell(ctx, e)
+	}
+}
+
+// assign hands a chore to whoever is free. A subscription that finds no place
+// is skipped: without it the end of that leg is asked for instead of told.
+func (c *session) assign(job chore) {
+	select {
+	case c.chores <- job:
+	default:
+		c.counters.add(func(n *Stats) { n.ChoresLost++ })
+		if job.what == choreSubscribe {
+			c.settle(job.leg)
+		}
+	}
+}
+
+// work does chores until the connection ends. What goes wrong with one is
+// counted by the client; the next reading of the switch shows what is left.
+func (c *session) work(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case job := <-c.chores:
+			c.do(ctx, job)
+		}
+	}
+}
+
+func (c *session) do(ctx context.Context, job chore) {
+	var r request
+	switch job.what {
+	case choreSubscribe:
+		r = encodeSubscribe(c.cfg.App, "channel:"+job.id)
+	case choreDiscard:
+		r = encodeHangup(job.id, orchestrator.CauseNormal)
+	case choreGiveBack:
+		c.cfg.Log.Warn("leg given back: its Stasis() line has arguments we do not know", "switch", c.cfg.ID, "leg", job.id)
+		r, _ = encodeContinue(job.id, "", "")
+	case choreRefuseTransfer:
+		r = encodeRefuseTransfer(job.id)
+	}
+	if err := c.rest.send(ctx, r, nil); err != nil {
+		c.cfg.Log.Debug("chore not done", "switch", c.cfg.ID, "leg", job.id, "error", err)
+	}
+	if job.what == choreSubscribe {
+		c.settle(job.leg)
+	}
+}
+
+// settle lets commands for a leg go.
+func (c *session) settle(l *leg) {
+	c.book.mu.Lock()
+	defer c.book.mu.Unlock()
+	l.subscribed.set()
+}
+
+// lookAfter reads restless legs again.
+func (c *session) lookAfter(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(restlessly):
+		}
+		for _, l := range c.book.restless(time.Now().Add(-endGrace)) {
+			found, err := c.readChannel(ctx, l.channel)
+			r := read{leg: l, status: statusOf(err)}
+			if err == nil {
+				r.status, r.state, r.ours = http.StatusOK, found.State, found.in(c.cfg.App)
+			}
+			if r.status == http.StatusNotFound {
+				c.counters.add(func(n *Stats) { n.HealedEnds++ })
+			}
+			select {
+			case c.reads <- r:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+}

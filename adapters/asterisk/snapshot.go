@@ -1,0 +1,293 @@
+package asterisk
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/CyCoreSystems/ari/v5"
+	"golang.org/x/sync/errgroup"
+
+	"ringmaster/orchestrator"
+)
+
+// channel is a channel as GET shows it. The model of ari/v5 5.3.1 lacks where
+// in the dialplan it is.
+type channel struct {
+	ID           string            `json:"id"`
+	Name         string            `json:"name"`
+	State        string            `json:"state"`
+	Caller       ari.CallerID      `json:"caller"`
+	Created      ari.DateTime      `json:"creationtime"`
+	ChannelVars  map[string]string `json:"channelvars"`
+	DialplanSpot struct {
+		App  string `json:"app_name"`
+		Data string `json:"app_data"`
+	} `json:"dialplan"`
+}
+
+// in reports whether a channel is in our application.
+func (c *channel) in(app string) bool {
+	name, _, _ := strings.Cut(c.DialplanSpot.Data, ",")
+	return c.DialplanSpot.App == "Stasis" && name == app
+}
+
+// args are the arguments it entered our application with.
+func (c *channel) args() []string {
+	_, args, _ := strings.Cut(c.DialplanSpot.Data, ",")
+	return strings.Split(args, ",")
+}
+
+// picture is everything read from a switch at one instant.
+type picture struct {
+	info      ari.AsteriskInfo
+	channels  []channel
+	bridges   []ari.BridgeData
+	endpoints []ari.EndpointData
+	asked     time.Time
+}
+
+func (c *session) readChannel(ctx context.Context, id string) (channel, error) {
+	var out channel
+	err := c.rest.send(ctx, encodeRead("channels", id), &out)
+	return out, err
+}
+
+// greet is what a new connection begins with, in this order: the filter before
+// anything that makes events, subscriptions before reading, so that nothing
+// changes unseen in between. Events received meanwhile wait in the queue.
+func (c *session) greet(ctx context.Context) error {
+	if err := c.rest.send(ctx, encodeFilter(c.cfg.App), nil); err != nil {
+		return err
+	}
+	drain(c.rewatch)
+	if _, err := c.subscribeDevices(ctx); err != nil {
+		return err
+	}
+	drain(c.resync)
+	if err := c.sync(ctx); err != nil {
+		return err
+	}
+	c.counters.add(func(n *Stats) { n.Sessions++ })
+	return nil
+}
+
+// sync reads the switch, brings the book in line with it and reports it.
+func (c *session) sync(ctx context.Context) error {
+	pic, err := c.read(ctx)
+	if err != nil {
+		return err
+	}
+	adopted, plays := c.book.adopt(pic, c.cfg.App)
+	if err := c.subscribeLegs(ctx, adopted); err != nil {
+		return err
+	}
+	bridges := c.sweep(ctx, pic.bridges)
+	snapshot := orchestrator.Snapshot{
+		Legs: c.book.snapshotLegs(pic.bridges), Bridges: bridges,
+		Endpoints: c.book.snapshotEndpoints(pic.endpoints, c.watched()),
+	}
+	c.mu.Lock()
+	if c.version == "" {
+		c.version = sanitize(pic.info.SystemInfo.Version, maxID)
+	}
+	c.mu.Unlock()
+	c.setState(linkUp)
+	c.tell(ctx, orchestrator.SwitchSynced{
+		Switch: c.cfg.ID, Snapshot: snapshot,
+		Epoch: pic.info.SystemInfo.EntityID + "/" + time.Time(pic.info.StatusInfo.StartupTime).UTC().Format(time.RFC3339Nano),
+	})
+	c.cfg.Log.Info("switch synced", "switch", c.cfg.ID, "legs", len(snapshot.Legs), "bridges", len(snapshot.Bridges))
+	return c.checkPlays(ctx, plays)
+}
+
+// read asks for everything at once.
+func (c *session) read(ctx context.Context) (picture, error) {
+	pic := picture{asked: time.Now()}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.rest.send(ctx, encodeRead("asterisk", "info"), &pic.info) })
+	group.Go(func() error { return c.rest.send(ctx, encodeRead("channels"), &pic.channels) })
+	group.Go(func() error { return c.rest.send(ctx, encodeRead("bridges"), &pic.bridges) })
+	group.Go(func() error { return c.rest.send(ctx, encodeRead("endpoints"), &pic.endpoints) })
+	if err := group.Wait(); err != nil {
+		return pic, fmt.Errorf("read the switch: %w", err)
+	}
+	return pic, nil
+}
+
+// adopt brings the book in line with a picture: legs that are ours are entered,
+// legs that are gone are taken out without an event, because the snapshot says
+// so. Legs younger than the picture stay. It returns the legs that arrived and
+// are now ours to watch, and the plays that may have ended unheard.
+func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestrator.PlayID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	present := map[orchestrator.LegID]bool{}
+	for i := range pic.channels {
+		c := &pic.channels[i]
+		if !c.in(app) {
+			continue
+		}
+		id := b.legID(c.ID, c.ChannelVars[stampVariable])
+		present[id] = true
+		l := b.live[id]
+		if l == nil {
+			if b.ended.has(string(id)) {
+				continue // A leg given up while it was being made; it is being hung up.
+			}
+			l = b.open(id, time.Time(c.Created))
+			b.describe(l, c)
+		}
+		if !l.dialled {
+			arrived = append(arrived, l)
+		}
+		b.refresh(l, c)
+	}
+	for id, l := range b.live {
+		if !present[id] && !l.quiet && l.born.Before(pic.asked) {
+			b.shut(l, false)
+			continue
+		}
+		for id, p := range l.plays {
+			if !p.done {
+				plays = append(plays, id)
+			}
+		}
+	}
+	return arrived, plays
+}
+
+// describe fills in what the floor is told of a leg it does not know.
+func (b *book) describe(l *leg, c *channel) {
+	entry, number, ours := readArgs(c.args())
+	l.dialled = ours
+	l.entry, l.number, l.caller, l.endpoint = entry, number, partyOf(&c.Caller), endpointOf(c.Name)
+}
+
+// refresh takes over what can have changed unseen.
+func (b *book) refresh(l *leg, c *channel) {
+	l.started.set()
+	l.left = time.Time{}
+	l.doubtful = false
+	if stamp, ok := orchestrator.ParseStamp(c.ChannelVars[stampVariable]); ok {
+		l.stamp = stamp
+	}
+	switch {
+	case c.State == "Up":
+		l.state = orchestrator.LegIsUp
+	case c.State == "Ringing" && l.dialled && l.state == orchestrator.LegNew:
+		l.state = orchestrator.LegRings
+	}
+}
+
+// snapshotLegs lists the book, oldest first.
+func (b *book) snapshotLegs(bridges []ari.BridgeData) []orchestrator.SnapshotLeg {
+	inBridge := map[string]orchestrator.BridgeID{}
+	for _, br := range bridges {
+		for _, id := range br.ChannelIDs {
+			inBridge[id] = orchestrator.BridgeID(br.ID)
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]orchestrator.SnapshotLeg, 0, len(b.live))
+	for _, l := range b.live {
+		l.bridge = inBridge[l.channel]
+		out = append(out, orchestrator.SnapshotLeg{
+			Leg: l.id, Stamp: l.stamp, State: l.state, Bridge: l.bridge, Entry: l.entry,
+			Dialled: l.number, Caller: l.caller, Endpoint: l.endpoint, Created: l.born,
+		})
+	}
+	slices.SortFunc(out, func(a, b orchestrator.SnapshotLeg) int {
+		if d := a.Created.Compare(b.Created); d != 0 {
+			return d
+		}
+		return strings.Compare(string(a.Leg), string(b.Leg))
+	})
+	return out
+}
+
+// sweep removes our empty bridges, which would outlive every call and keep the
+// application alive, and returns the others. One that Connect is filling right
+// now is left alone.
+func (c *session) sweep(ctx context.Context, bridges []ari.BridgeData) []orchestrator.SnapshotBridge {
+	var out []orchestrator.SnapshotBridge
+	for _, br := range bridges {
+		stamp, ours := orchestrator.ParseStamp(br.Name)
+		if !ours {
+			continue
+		}
+		if len(br.ChannelIDs) == 0 && c.closeOrphan(ctx, orchestrator.BridgeID(br.ID)) {
+			continue
+		}
+		found := orchestrator.SnapshotBridge{Bridge: orchestrator.BridgeID(br.ID), Stamp: stamp}
+		c.book.mu.Lock()
+		for _, id := range br.ChannelIDs {
+			found.Legs = append(found.Legs, c.book.legID(id, ""))
+		}
+		c.book.mu.Unlock()
+		out = append(out, found)
+	}
+	return out
+}
+
+// closeOrphan removes one empty bridge unless it is in use, which it decides
+// and keeps true under the lock that Connect takes too.
+func (c *session) closeOrphan(ctx context.Context, id orchestrator.BridgeID) bool {
+	c.mu.Lock()
+	busy := c.bridging[id] > 0
+	c.mu.Unlock()
+	if busy {
+		return false
+	}
+	if err := c.rest.send(ctx, encodeCloseBridge(string(id)), nil); err != nil && statusOf(err) != http.StatusNotFound {
+		return false
+	}
+	c.counters.add(func(n *Stats) { n.OrphansShut++ })
+	return true
+}
+
+// subscribeLegs asks for the ends of legs that arrived. One that is gone by
+// now is read again like any other that left.
+func (c *session) subscribeLegs(ctx context.Context, legs []*leg) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(choreSlots)
+	for _, l := range legs {
+		group.Go(func() error {
+			err := c.rest.send(ctx, encodeSubscribe(c.cfg.App, "channel:"+l.channel), nil)
+			c.settle(l)
+			switch {
+			case err == nil:
+				return nil
+			case statusOf(err) == 0:
+				return err
+			}
+			c.book.mu.Lock()
+			l.doubtful = true
+			c.book.mu.Unlock()
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// checkPlays reports plays whose end fell into a gap. Asterisk cannot list
+// plays, only say whether one it is asked for still runs.
+func (c *session) checkPlays(ctx context.Context, plays []orchestrator.PlayID) error {
+	for _, id := range plays {
+		err := c.rest.send(ctx, encodeReadPlay(id), nil)
+		if err != nil && statusOf(err) != http.StatusNotFound {
+			return err
+		}
+		if err != nil {
+			c.book.mu.Lock()
+			out := c.book.playDone(id, "done")
+			c.book.mu.Unlock()
+			c.report(ctx, out)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,329 @@
+package asterisk
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/CyCoreSystems/ari/v5"
+
+	"ringmaster/orchestrator"
+)
+
+// Words in Stasis() lines and in create: what a leg is.
+const (
+	argsVersion = "v1"
+	argsDialled = "v1,out"
+)
+
+// chore is a request that an event calls for and nobody waits for.
+type chore struct {
+	what choreKind
+	leg  *leg   // subscribe
+	id   string // the channel
+}
+
+type choreKind int
+
+const (
+	choreSubscribe      choreKind = iota + 1 // have its end told
+	choreDiscard                             // nobody waits for it: hang it up
+	choreGiveBack                            // not meant for us: back to the dialplan
+	choreRefuseTransfer                      // answer a phone's REFER
+)
+
+// apply enters one event into the book. It returns what the floor is to be
+// told, in order, and what is to be done. It tolerates repeats, events of legs
+// it does not know and events out of order.
+func (b *book) apply(m message, now time.Time) (out []orchestrator.Event, todo []chore) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m.kind == kindTransfer {
+		return nil, b.transfer(m.more)
+	}
+	switch e := m.event.(type) {
+	case *ari.StasisStart:
+		return b.start(e, m.more, now)
+	case *ari.StasisEnd:
+		out = b.leave(b.leg(e.Channel), now)
+	case *ari.ChannelStateChange:
+		out = b.advance(b.leg(e.Channel), e.Channel.State)
+	case *ari.Dial:
+		if e.Dialstatus == "RINGING" {
+			out = b.advance(b.leg(e.Peer), "Ringing")
+		}
+	case *ari.ChannelHangupRequest:
+		b.hangupAsked(b.leg(e.Channel), e.Soft, m.more.TechCause)
+	case *ari.ChannelDestroyed:
+		out = b.end(b.leg(e.Channel), e.Cause, m.more.TechCause)
+	case *ari.ChannelDtmfReceived:
+		out = b.digit(b.leg(e.Channel), e.Digit)
+	case *ari.ChannelEnteredBridge:
+		out = b.entered(b.leg(e.Channel), e.Bridge.ID)
+	case *ari.ChannelLeftBridge:
+		out = b.leftBridge(b.leg(e.Channel), e.Bridge.ID)
+	case *ari.ChannelHold:
+		out = reportIf(b.leg(e.Channel), func(id orchestrator.LegID) orchestrator.Event { return orchestrator.LegHold{Leg: id} })
+	case *ari.ChannelUnhold:
+		out = reportIf(b.leg(e.Channel), func(id orchestrator.LegID) orchestrator.Event { return orchestrator.LegUnhold{Leg: id} })
+	case *ari.PlaybackFinished:
+		out = b.playDone(orchestrator.PlayID(e.Playback.ID), e.Playback.State)
+	case *ari.DeviceStateChanged:
+		out = b.device(e.DeviceState.Name, e.DeviceState.State)
+	}
+	return out, todo
+}
+
+// leg finds the leg of a channel, nil when it is not ours.
+func (b *book) leg(c ari.ChannelData) *leg {
+	return b.live[b.legID(c.ID, c.ChannelVars[stampVariable])]
+}
+
+func reportIf(l *leg, make func(orchestrator.LegID) orchestrator.Event) []orchestrator.Event {
+	if l == nil || l.quiet {
+		return nil
+	}
+	return []orchestrator.Event{make(l.id)}
+}
+
+// start is a channel entering our application.
+func (b *book) start(e *ari.StasisStart, more extra, now time.Time) ([]orchestrator.Event, []chore) {
+	id := b.legID(e.Channel.ID, e.Channel.ChannelVars[stampVariable])
+	if l := b.live[id]; l != nil {
+		l.started.set()
+		l.left, l.releasing = time.Time{}, false
+		return nil, nil
+	}
+	entry, number, ours := readArgs(e.Args)
+	switch {
+	case entry != "":
+	case ours:
+		// A leg we made and gave up, or made by a process that died before
+		// ringing it. Nobody will ring it any more.
+		return nil, []chore{{what: choreDiscard, id: e.Channel.ID}}
+	default:
+		return nil, []chore{{what: choreGiveBack, id: e.Channel.ID}}
+	}
+	l := b.open(id, now)
+	l.started.set()
+	l.entry, l.number, l.caller, l.endpoint = entry, number, partyOf(e.Channel.Caller), endpointOf(e.Channel.Name)
+	out := []orchestrator.Event{orchestrator.LegOffered{
+		Switch: b.switchID, Leg: id, Entry: entry, Dialled: number, Caller: l.caller, Endpoint: l.endpoint,
+		SIPCall: sanitize(more.Channel.ProtocolID, maxID),
+	}}
+	return append(out, b.advance(l, e.Channel.State)...), []chore{{what: choreSubscribe, leg: l, id: l.channel}}
+}
+
+// readArgs reads the arguments of a Stasis() line or of a create.
+func readArgs(args []string) (entry orchestrator.Entry, number string, ours bool) {
+	if strings.Join(args, ",") == argsDialled {
+		return "", "", true
+	}
+	if len(args) < 2 || args[0] != argsVersion {
+		return "", "", false
+	}
+	if len(args) > 2 {
+		number = sanitize(args[2], numberRunes)
+	}
+	switch e := orchestrator.Entry(args[1]); e {
+	case orchestrator.EntryIn, orchestrator.EntryAgent:
+		return e, number, false
+	}
+	return "", "", false
+}
+
+func partyOf(c *ari.CallerID) orchestrator.Party {
+	return orchestrator.Party{Number: sanitize(c.GetNumber(), numberRunes), Name: sanitize(c.GetName(), nameRunes)}
+}
+
+// endpointOf takes the endpoint out of a channel's name: "PJSIP/1001-0000002a".
+func endpointOf(name string) string {
+	i := strings.LastIndexByte(name, '-')
+	if i < 0 || !strings.Contains(name[:i], "/") {
+		return ""
+	}
+	return sanitize(name[:i], maxID)
+}
+
+// advance takes a leg to a later state and never back: ringing may be told
+// twice, and after up.
+func (b *book) advance(l *leg, state string) []orchestrator.Event {
+	if l == nil || l.quiet {
+		return nil
+	}
+	switch {
+	case state == "Up" && l.state != orchestrator.LegIsUp:
+		l.state = orchestrator.LegIsUp
+		return []orchestrator.Event{orchestrator.LegUp{Leg: l.id}}
+	case state == "Ringing" && l.state == orchestrator.LegNew && l.dialled:
+		l.state = orchestrator.LegRings
+		return []orchestrator.Event{orchestrator.LegRinging{Leg: l.id}}
+	}
+	return nil
+}
+
+// hangupAsked notes who ends a leg. After our own request, or at the end of the
+// ring time, Asterisk sets soft; later requests come from the dialplan or the
+// SIP stack and say nothing.
+func (b *book) hangupAsked(l *leg, soft bool, sip int) {
+	if l == nil || l.asked {
+		return
+	}
+	l.asked = true
+	if !soft && !l.byUs {
+		l.remote = true
+		l.sip = sip
+	}
+}
+
+// leave is a channel leaving our application: released, or about to end.
+func (b *book) leave(l *leg, now time.Time) []orchestrator.Event {
+	if l == nil || l.quiet {
+		return nil
+	}
+	if l.releasing && !l.asked {
+		return b.released(l)
+	}
+	l.left = now
+	return nil
+}
+
+func (b *book) released(l *leg) []orchestrator.Event {
+	b.shut(l, true)
+	return []orchestrator.Event{orchestrator.LegReleased{Leg: l.id}}
+}
+
+// end is a channel that is no more.
+func (b *book) end(l *leg, cause, sip int) []orchestrator.Event {
+	if l == nil {
+		return nil
+	}
+	b.shut(l, false)
+	if l.quiet {
+		return nil
+	}
+	e := orchestrator.LegEnded{Leg: l.id, Cause: cause, By: orchestrator.EndedBySwitch}
+	switch {
+	case l.byUs && !l.remote:
+		e.By = orchestrator.EndedByUs
+	case l.remote:
+		e.By = orchestrator.EndedByRemote
+		if l.sip != 0 {
+			e.SIP = sip // tech_cause is the far end's word only then
+		}
+	}
+	if e.Cause == 0 {
+		e.Cause = orchestrator.CauseNormal // A caller who hangs up unbridged has no cause.
+	}
+	return []orchestrator.Event{e}
+}
+
+func (b *book) digit(l *leg, digit string) []orchestrator.Event {
+	if l == nil || l.quiet || len(digit) != 1 || !strings.Contains("0123456789*#ABCD", digit) {
+		return nil
+	}
+	return []orchestrator.Event{orchestrator.Digit{Leg: l.id, Digit: digit}}
+}
+
+func (b *book) entered(l *leg, bridge string) []orchestrator.Event {
+	if l == nil || l.quiet || l.bridge == orchestrator.BridgeID(bridge) {
+		return nil
+	}
+	l.bridge = orchestrator.BridgeID(bridge)
+	return []orchestrator.Event{orchestrator.Joined{Leg: l.id, Bridge: l.bridge}}
+}
+
+func (b *book) leftBridge(l *leg, bridge string) []orchestrator.Event {
+	if l == nil || l.quiet {
+		return nil
+	}
+	if l.bridge == orchestrator.BridgeID(bridge) {
+		l.bridge = ""
+	}
+	return []orchestrator.Event{orchestrator.Left{Leg: l.id, Bridge: orchestrator.BridgeID(bridge)}}
+}
+
+// playDone ends a play once.
+func (b *book) playDone(id orchestrator.PlayID, state string) []orchestrator.Event {
+	l := b.plays[id]
+	if l == nil || l.plays[id].done {
+		return nil
+	}
+	p := l.plays[id]
+	p.done = true
+	status := orchestrator.PlayFinished
+	switch {
+	case p.stopped:
+		status = orchestrator.PlayStopped
+	case state != "done":
+		status = orchestrator.PlayFailed
+	}
+	return []orchestrator.Event{orchestrator.PlayDone{Leg: l.id, Play: id, Status: status}}
+}
+
+// device is a watched endpoint changing. Only differences are told.
+func (b *book) device(name, state string) []orchestrator.Event {
+	old, watched := b.devices[name]
+	if !watched {
+		return nil
+	}
+	d := device{known: true, reachable: true}
+	switch state {
+	case "UNAVAILABLE", "INVALID":
+		d.reachable = false
+	case "INUSE", "RINGING", "BUSY", "ONHOLD", "RINGINUSE":
+		d.inUse = true
+	}
+	if d == old {
+		return nil
+	}
+	b.devices[name] = d
+	return []orchestrator.Event{b.changed(name, d)}
+}
+
+func (b *book) changed(name string, d device) orchestrator.Event {
+	return orchestrator.EndpointChanged{Switch: b.switchID, Endpoint: name, Reachable: d.reachable, InUse: d.inUse}
+}
+
+// transfer refuses a phone's wish to move a call itself. A message with a state
+// is the echo of our own answer; one about a leg we do not know, or one in no
+// bridge, Asterisk has already answered.
+func (b *book) transfer(more extra) []chore {
+	channel := more.ReferredBy.Source.ID
+	l := b.live[b.legID(channel, "")]
+	if more.State != "" || l == nil || l.bridge == "" {
+		return nil
+	}
+	return []chore{{what: choreRefuseTransfer, id: channel}}
+}
+
+// read is the answer to reading a restless leg again: what a GET of its channel
+// found, with status 404 when it is gone.
+type read struct {
+	leg    *leg
+	status int
+	state  string
+	ours   bool // it is in our application
+}
+
+// reread enters what reading a leg again showed.
+func (b *book) reread(r read) []orchestrator.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := r.leg
+	if b.live[l.id] != l {
+		return nil // It ended meanwhile, with an event.
+	}
+	l.doubtful = false
+	switch {
+	case r.status == http.StatusNotFound:
+		return b.end(l, 0, 0)
+	case r.status != http.StatusOK:
+		l.doubtful = true
+		return nil
+	case !r.ours && !l.left.IsZero():
+		return b.released(l)
+	}
+	l.left = time.Time{}
+	return b.advance(l, r.state)
+}
