@@ -122,9 +122,9 @@ type Journal struct {
 	acknowledged uint64
 	settled      uint64 // highest sequence committed or discarded
 	discarded    uint64
-	full         error         // why the last write found no room
-	broken       error         // why the journal is read-only
-	closed       bool          //
+	full         error // why the last write found no room
+	broken       error // why the journal is read-only
+	closed       bool
 	changed      chan struct{} // closed and replaced when there is more to read
 }
 

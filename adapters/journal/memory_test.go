@@ -121,15 +121,11 @@ func (d *memoryDisk) sync() error {
 	if err := d.begin(); err != nil {
 		return err
 	}
-	d.settleNames(len(d.pending))
-	return nil
-}
-
-func (d *memoryDisk) settleNames(count int) {
-	for _, apply := range d.pending[:count] {
+	for _, apply := range d.pending {
 		apply()
 	}
 	d.pending = nil
+	return nil
 }
 
 func (d *memoryDisk) free() int64 {
@@ -146,7 +142,12 @@ func (d *memoryDisk) free() int64 {
 func (d *memoryDisk) cutPower(random *rand.Rand) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.settleNames(random.IntN(len(d.pending) + 1))
+	for _, apply := range d.pending {
+		if random.IntN(2) == 0 { // POSIX promises no order between names
+			apply()
+		}
+	}
+	d.pending = nil
 	d.names = maps.Clone(d.durable)
 	for _, name := range slices.Sorted(maps.Keys(d.names)) {
 		f := d.names[name]
