@@ -13,6 +13,7 @@ const (
 	MaxName  = 100  // runes of a name
 	MaxSay   = 1000 // runes to be spoken at once
 	MaxMedia = 100  // things to be heard in one place
+	maxFile  = 250  // bytes of a path
 )
 
 // MaxProblems bounds what is reported of one configuration: who made a
@@ -21,8 +22,8 @@ const MaxProblems = 1000
 
 var (
 	languageForm = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$`)
-	soundForm    = regexp.MustCompile(`^[A-Za-z0-9/_-]{1,200}$`)
-	fileForm     = regexp.MustCompile(`^/[A-Za-z0-9/_.-]{1,250}$`)
+	soundForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9/_-]{0,127}$`)
+	fileForm     = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`)
 )
 
 // maxProblemText bounds field and message of one fault in bytes: both quote
@@ -57,6 +58,13 @@ func ValidateText(found *Problems, field, text string) {
 	}
 }
 
+func validateName(found *Problems, field, name string) {
+	if strings.TrimSpace(name) == "" {
+		found.Add(field, "a name is needed")
+	}
+	ValidateText(found, field, name)
+}
+
 // ValidateMedia finds every fault of things to be heard. Sounds and files
 // become part of what a switch is told, so their alphabets are narrow
 // (reliability.md 4, rows 1 and 2).
@@ -86,12 +94,16 @@ func validateMedium(found *Problems, field string, m Media) {
 	}
 	validateLanguage(found, field+".language", m.Language)
 	if m.Sound != "" && !soundForm.MatchString(m.Sound) {
-		found.Add(field+".sound", "%q is no sound's name: at most 200 letters, digits, '/', '_' and '-'", m.Sound)
+		found.Add(field+".sound", "%q is no sound's name: at most 128 letters, digits, '/', '_' and '-'", m.Sound)
 	}
-	if m.File != "" && !(fileForm.MatchString(m.File) && !strings.Contains(m.File, "..")) {
+	if m.File != "" && !validFile(m.File) {
 		found.Add(field+".file",
-			"%q is no absolute path without \"..\": '/', then at most 250 letters, digits, '/', '_', '.' and '-'", m.File)
+			`%q is no absolute path without "..": at most %d letters, digits, '/', '_', '.' and '-'`, m.File, maxFile)
 	}
+}
+
+func validFile(path string) bool {
+	return len(path) <= maxFile && fileForm.MatchString(path) && !strings.Contains(path, "..")
 }
 
 func validateSay(found *Problems, field, say string) {

@@ -1,6 +1,7 @@
 package ivr
 
 import (
+	"slices"
 	"strings"
 
 	"ringmaster/orchestrator"
@@ -68,39 +69,40 @@ func AtOnce(n orchestrator.Node) []string {
 const maxLoops = 20
 
 // Loops finds circles in a graph: one for every edge that closes one in a walk
-// depth first from each name in order, at most maxLoops. Each begins with the
-// name that the walk met first.
-func Loops(names []string, next func(string) []string) [][]string {
-	w := walk{next: next, place: map[string]int{}, done: map[string]bool{}}
-	for _, name := range names {
-		w.visit(name)
+// depth first from each start in order, at most maxLoops. Each begins with the
+// node that the walk met first.
+func Loops[N comparable](starts []N, next func(N) []N) [][]N {
+	w := walk[N]{next: next, place: map[N]int{}, done: map[N]bool{}}
+	for _, start := range starts {
+		w.visit(start)
 	}
 	return w.loops
 }
 
-type walk struct {
-	next  func(string) []string
-	trail []string       // the names from the walk's start to here
-	place map[string]int // of each name in the trail
-	done  map[string]bool
-	loops [][]string
+type walk[N comparable] struct {
+	next  func(N) []N
+	trail []N       // from the walk's start to here
+	place map[N]int // in the trail
+	done  map[N]bool
+	loops [][]N
 }
 
-// visit goes as deep as the graph has names: the callers bound them.
-func (w *walk) visit(name string) {
-	if w.done[name] || len(w.loops) == maxLoops {
+// visit goes as deep as the graph has nodes, which the bounds of flows and of
+// the configuration limit.
+func (w *walk[N]) visit(node N) {
+	if w.done[node] || len(w.loops) == maxLoops {
 		return
 	}
-	if i, inTrail := w.place[name]; inTrail {
-		w.loops = append(w.loops, append([]string{}, w.trail[i:]...))
+	if i, inTrail := w.place[node]; inTrail {
+		w.loops = append(w.loops, slices.Clone(w.trail[i:]))
 		return
 	}
-	w.place[name] = len(w.trail)
-	w.trail = append(w.trail, name)
-	for _, other := range w.next(name) {
+	w.place[node] = len(w.trail)
+	w.trail = append(w.trail, node)
+	for _, other := range w.next(node) {
 		w.visit(other)
 	}
 	w.trail = w.trail[:len(w.trail)-1]
-	delete(w.place, name)
-	w.done[name] = true
+	delete(w.place, node)
+	w.done[node] = true
 }

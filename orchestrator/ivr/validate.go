@@ -27,8 +27,8 @@ const (
 // What reaches the switch's dialplan has a narrow alphabet (reliability.md 4,
 // rows 1 and 2).
 var (
-	contextForm   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,79}$`)
-	extensionForm = regexp.MustCompile(`^\+?[A-Za-z0-9*#_-]{1,39}$`)
+	contextForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	extensionForm = regexp.MustCompile(`^\+?[A-Za-z0-9*#][A-Za-z0-9*#_-]{0,38}$`)
 )
 
 // Known is what a flow may refer to.
@@ -190,7 +190,7 @@ func (v nodeCheck) references(n orchestrator.Node) {
 
 func (v nodeCheck) transfer(n orchestrator.Node) {
 	if n.Context != "" && !contextForm.MatchString(n.Context) {
-		v.found.Add(v.path+".context", "%q is no dialplan context: at most 79 letters, digits, '_' and '-'", n.Context)
+		v.found.Add(v.path+".context", "%q is no dialplan context: at most 64 letters, digits, '_' and '-'", n.Context)
 	}
 	if n.Extension != "" && !extensionForm.MatchString(n.Extension) {
 		v.found.Add(v.path+".extension", "%q is no extension: at most 40 letters, digits, '*', '#', '_' and '-', perhaps after a '+'", n.Extension)
