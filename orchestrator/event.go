@@ -124,6 +124,9 @@ type (
 		Leg     LegID
 		Verdict PINVerdict
 	}
+	// InputFailed is an input whose step panicked: the runner restored the
+	// floor and tells it what it will never see.
+	InputFailed struct{ Event, Panic string }
 	// Wake is the runner's one timer: a deadline has come.
 	Wake struct{}
 )
@@ -148,6 +151,7 @@ func (ConfigChanged) event()    {}
 func (AgentAsked) event()       {}
 func (HangupAsked) event()      {}
 func (PINRead) event()          {}
+func (InputFailed) event()      {}
 func (Wake) event()             {}
 
 // Entry is the door a leg came in by.

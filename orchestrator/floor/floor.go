@@ -129,6 +129,8 @@ func (f *Floor) handle(event o.Event) {
 		f.hangupAsked(e)
 	case o.PINRead:
 		f.pinRead(e)
+	case o.InputFailed:
+		f.emit(o.InputSetAside{Event: e.Event, Panic: e.Panic})
 	case o.Wake:
 	}
 }
