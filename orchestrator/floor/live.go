@@ -117,3 +117,13 @@ func (f *Floor) liveCall(c *call) o.LiveCall {
 	}
 	return live
 }
+
+// Attached lists the switches the floor believes it hears.
+func (f *Floor) Attached() (ids []o.SwitchID) {
+	for _, id := range sortedKeys(f.Switches) {
+		if f.Switches[id].Attached {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -56,7 +56,7 @@ func (l *lanes) work(lane string) {
 func (l *lanes) do(c o.Command) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
-	s := l.r.switches[c.Switch]
+	s := l.r.switches.of(c.Switch)
 	if s == nil {
 		l.failed(c, o.ResultRejected, "no such switch")
 		return

@@ -42,16 +42,15 @@ type Voice interface {
 	Speak(ctx context.Context, language, words string) (string, error)
 }
 
-// Config is what a runner needs. Everything but Log is required.
+// Config is what a runner needs. Switches come and go with Attach and Detach.
 type Config struct {
-	Tenant   o.TenantID
-	Epoch    uint64 // grows with every start; names the commands of this one
-	Journal  Journal
-	Full     error // what Journal.Commit returns when there is no room
-	Switches []o.Switch
-	PINs     PINs
-	Voice    Voice
-	Log      *slog.Logger
+	Tenant  o.TenantID
+	Epoch   uint64 // grows with every start; names the commands of this one
+	Journal Journal
+	Full    error // what Journal.Commit returns when there is no room
+	PINs    PINs
+	Voice   Voice
+	Log     *slog.Logger
 	// SnapshotEvery is after how many facts a snapshot is written; 0 is 20,000.
 	SnapshotEvery int
 	// Stalled is called when the floor has not come to the end of a step for
@@ -83,7 +82,7 @@ type Runner struct {
 	inbox    chan message
 	floor    *floor.Floor
 	seq      uint64
-	switches map[o.SwitchID]o.Switch
+	switches switches
 	lanes    lanes
 	pins     pinReaders
 	feed     *feed
@@ -111,11 +110,8 @@ type message struct {
 // whole: half a memory is worse than none.
 func New(cfg Config, past Past) (*Runner, error) {
 	r := &Runner{
-		cfg: cfg, inbox: make(chan message, inboxMax), switches: map[o.SwitchID]o.Switch{},
+		cfg: cfg, inbox: make(chan message, inboxMax),
 		image: past.Image, done: make(chan struct{}), feed: newFeed(),
-	}
-	for _, s := range cfg.Switches {
-		r.switches[s.ID()] = s
 	}
 	if r.cfg.SnapshotEvery == 0 {
 		r.cfg.SnapshotEvery = 20000
@@ -140,6 +136,7 @@ func New(cfg Config, past Past) (*Runner, error) {
 	r.floor = f
 	r.seq = max(cfg.Journal.LastSeq(), f.Seq)
 	r.feed.first = r.seq
+	r.switches.init(r)
 	r.lanes.init(r)
 	r.pins.init(r)
 	return r, nil
@@ -161,17 +158,17 @@ func (r *Runner) rebuild() (*floor.Floor, error) {
 // returns nil. It is called once.
 func (r *Runner) Run(ctx context.Context) error {
 	defer close(r.done)
-	var pumps sync.WaitGroup
-	pumpCtx, stop := context.WithCancel(ctx)
-	for _, s := range r.cfg.Switches {
+	watchCtx, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { r.watch(watchCtx) })
+	for _, id := range r.floor.Attached() {
 		// What was attached before the restart is not attached now.
-		r.inbox <- message{event: o.SwitchLost{Switch: s.ID(), Reason: "restart"}, at: time.Now()}
-		pumps.Go(func() { r.pump(pumpCtx, s) })
+		r.inbox <- message{event: o.SwitchLost{Switch: id, Reason: "restart"}, at: time.Now()}
 	}
-	pumps.Go(func() { r.watch(pumpCtx) })
 	err := r.loop(ctx)
 	stop()
-	pumps.Wait()
+	watch.Wait()
+	r.switches.close()
 	r.lanes.drain()
 	r.pins.close()
 	if saveErr := r.cfg.Journal.WriteSnapshot(r.floor.Seq, r.floor.Image()); saveErr != nil && err == nil {
@@ -179,24 +176,6 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	r.feed.close()
 	return err
-}
-
-// pump moves a switch's events into the inbox, and the digits of a PIN aside.
-func (r *Runner) pump(ctx context.Context, s o.Switch) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case e, ok := <-s.Events():
-			if !ok {
-				return
-			}
-			if r.pins.takes(e) {
-				continue
-			}
-			r.post(ctx, message{event: e, at: time.Now()})
-		}
-	}
 }
 
 func (r *Runner) post(ctx context.Context, m message) {
@@ -290,9 +269,7 @@ func (r *Runner) step(m message) (fx o.Effects) {
 			Event: fmt.Sprintf("%T", m.event), Panic: fmt.Sprint(cause),
 		}})
 		r.since = append(r.since, fx.Facts...)
-		for _, s := range r.cfg.Switches {
-			s.Resync()
-		}
+		r.switches.resync()
 	}()
 	r.seq++
 	fx = r.floor.Step(o.Input{Seq: r.seq, At: m.at, Event: m.event})
@@ -346,7 +323,7 @@ func (r *Runner) act(fx o.Effects) {
 		case o.ReadPIN:
 			r.pins.open(a.ID, q)
 		case o.Resync:
-			if s := r.switches[q.Switch]; s != nil {
+			if s := r.switches.of(q.Switch); s != nil {
 				s.Resync()
 			}
 		}
