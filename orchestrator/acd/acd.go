@@ -73,8 +73,8 @@ type bucket struct {
 	Bucket
 	strategy orchestrator.Strategy
 	places   []*place
-	free     sorted[*place]
-	waiting  sorted[*call]
+	free     sorted[standing]
+	waiting  sorted[turn]
 }
 
 type agent struct {
@@ -86,9 +86,10 @@ type agent struct {
 
 // place is one agent in one bucket.
 type place struct {
-	agent  *agent
-	bucket *bucket
-	level  int
+	agent    *agent
+	bucket   *bucket
+	level    int
+	standing standing // in bucket.free, while the agent is free
 }
 
 type call struct {
@@ -138,7 +139,7 @@ func (m *Matcher) addPlace(b *bucket, p Place) {
 	a.places = append(a.places, added)
 	b.places = append(b.places, added)
 	if a.free {
-		b.free.insert(added)
+		added.enter()
 	}
 }
 
@@ -149,7 +150,7 @@ func (m *Matcher) clearPlaces(b *bucket) {
 			delete(m.agents, p.agent.id)
 		}
 	}
-	b.places, b.free = nil, sorted[*place]{}
+	b.places, b.free = nil, sorted[standing]{}
 }
 
 // HasBucket reports whether b is defined.
@@ -187,7 +188,7 @@ func (m *Matcher) Wait(b Bucket, w Waiting) {
 	}
 	c := &call{Waiting: w, bucket: found}
 	m.calls[w.Call] = c
-	found.waiting.insert(c)
+	found.waiting.insert(c.turn())
 }
 
 // Unwait takes a call out of its line. It does nothing if the call does not
@@ -197,7 +198,7 @@ func (m *Matcher) Unwait(id orchestrator.CallID) {
 	if c == nil {
 		return
 	}
-	c.bucket.waiting.remove(c)
+	c.bucket.waiting.remove(c.turn())
 	delete(m.calls, id)
 }
 
@@ -213,7 +214,7 @@ func (m *Matcher) SetFree(id orchestrator.AgentID, idleSince time.Time) {
 	}
 	a.free, a.idleSince = true, idleSince
 	for _, p := range a.places {
-		p.bucket.free.insert(p)
+		p.enter()
 	}
 }
 
@@ -265,17 +266,16 @@ func (m *Matcher) NextCall(id orchestrator.AgentID) (b Bucket, w Waiting, ok boo
 	if a == nil {
 		return Bucket{}, Waiting{}, false
 	}
-	var best *call
+	var best turn
 	for _, p := range a.places {
-		head, waits := p.bucket.waiting.first()
-		if waits && (best == nil || head.before(best)) {
-			best = head
+		if head, waits := p.bucket.waiting.first(); waits && (!ok || head.before(best)) {
+			best, ok = head, true
 		}
 	}
-	if best == nil {
+	if !ok {
 		return Bucket{}, Waiting{}, false
 	}
-	return best.bucket.Bucket, best.Waiting, true
+	return best.call.bucket.Bucket, best.call.Waiting, true
 }
 
 // agent returns the record of an agent, making it if need be.
@@ -290,6 +290,14 @@ func (m *Matcher) agent(id orchestrator.AgentID) *agent {
 
 func (a *agent) leaveAll() {
 	for _, p := range a.places {
-		p.bucket.free.remove(p)
+		p.bucket.free.remove(p.standing)
 	}
+}
+
+// enter puts a free agent in line for calls of the bucket.
+func (p *place) enter() {
+	p.standing = standing{
+		level: p.level, rank: rank(p.bucket.strategy, p.agent), idleSince: p.agent.idleSince.UnixNano(), agent: p.agent,
+	}
+	p.bucket.free.insert(p.standing)
 }

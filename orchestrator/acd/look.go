@@ -17,7 +17,7 @@ func (m *Matcher) Position(id orchestrator.CallID) (position int, ok bool) {
 	}
 	position = 1
 	for _, b := range m.queues[c.bucket.Queue] {
-		position += b.waiting.rank(c)
+		position += b.waiting.rank(c.turn())
 	}
 	return position, true
 }
@@ -34,22 +34,17 @@ func (m *Matcher) WaitingIn(q orchestrator.QueueID) int {
 // Line is every waiting call of a queue in the order of service. It sorts the
 // whole queue: for the wallboard and explanations, not for decisions.
 func (m *Matcher) Line(q orchestrator.QueueID) []Waiting {
-	var calls []*call
+	var turns []turn
 	for _, b := range m.queues[q] {
-		b.waiting.all(func(c *call) bool {
-			calls = append(calls, c)
+		b.waiting.all(func(t turn) bool {
+			turns = append(turns, t)
 			return true
 		})
 	}
-	slices.SortFunc(calls, func(a, b *call) int {
-		if a.before(b) {
-			return -1
-		}
-		return 1
-	})
-	line := make([]Waiting, len(calls))
-	for i, c := range calls {
-		line[i] = c.Waiting
+	slices.SortFunc(turns, byTurn)
+	line := make([]Waiting, len(turns))
+	for i, t := range turns {
+		line[i] = t.call.Waiting
 	}
 	return line
 }
@@ -61,29 +56,32 @@ func (m *Matcher) Ahead(id orchestrator.CallID, max int) []orchestrator.CallID {
 	if c == nil {
 		return nil
 	}
-	var ahead []*call
+	var ahead []turn
 	for _, b := range m.queues[c.bucket.Queue] {
 		taken := 0
-		b.waiting.all(func(o *call) bool {
-			if taken == max || !o.before(c) {
+		b.waiting.all(func(t turn) bool {
+			if taken == max || !t.before(c.turn()) {
 				return false
 			}
 			taken++
-			ahead = append(ahead, o)
+			ahead = append(ahead, t)
 			return true
 		})
 	}
-	slices.SortFunc(ahead, func(a, b *call) int {
-		if a.before(b) {
-			return -1
-		}
-		return 1
-	})
-	ids := make([]orchestrator.CallID, 0, min(max, len(ahead)))
-	for _, o := range ahead[:min(max, len(ahead))] {
-		ids = append(ids, o.Call)
+	slices.SortFunc(ahead, byTurn)
+	ahead = ahead[:min(max, len(ahead))]
+	ids := make([]orchestrator.CallID, len(ahead))
+	for i, t := range ahead {
+		ids[i] = t.call.Call
 	}
 	return ids
+}
+
+func byTurn(a, b turn) int {
+	if a.before(b) {
+		return -1
+	}
+	return 1
 }
 
 // FreeAgents is the free agents of a bucket in the order of preference.
@@ -93,8 +91,8 @@ func (m *Matcher) FreeAgents(b Bucket) []orchestrator.AgentID {
 		return nil
 	}
 	ids := make([]orchestrator.AgentID, 0, found.free.len())
-	found.free.all(func(p *place) bool {
-		ids = append(ids, p.agent.id)
+	found.free.all(func(s standing) bool {
+		ids = append(ids, s.agent.id)
 		return true
 	})
 	return ids

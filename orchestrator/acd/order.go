@@ -1,46 +1,64 @@
 package acd
 
-import (
-	"strings"
+import "ringmaster/orchestrator"
 
-	"ringmaster/orchestrator"
-)
-
-// before orders the calls in line: see Waiting.
-func (c *call) before(o *call) bool {
-	if c.Priority != o.Priority {
-		return c.Priority > o.Priority
-	}
-	if d := c.Arrived.Compare(o.Arrived); d != 0 {
-		return d < 0
-	}
-	if c.Seq != o.Seq {
-		return c.Seq < o.Seq
-	}
-	return c.Call < o.Call
+// turn is a call's place in the order of service: see Waiting. It holds copies
+// of what is compared, so that a search reads one piece of memory and not one
+// call after another.
+type turn struct {
+	priority int
+	arrived  int64 // nanoseconds
+	seq      uint64
+	call     *call
 }
 
-// before orders the free agents of one bucket: see BestAgent.
-func (p *place) before(o *place) bool {
-	if p.level != o.level {
-		return p.level < o.level
-	}
-	if d := preference(p.bucket.strategy, p.agent, o.agent); d != 0 {
-		return d < 0
-	}
-	return strings.Compare(string(p.agent.id), string(o.agent.id)) < 0
+func (c *call) turn() turn {
+	return turn{priority: c.Priority, arrived: c.Arrived.UnixNano(), seq: c.Seq, call: c}
 }
 
-// preference is negative if the strategy prefers a to b. A new strategy is one
-// more case here, one more name below, and what it compares in agent.
-func preference(s orchestrator.Strategy, a, b *agent) int {
+func (t turn) before(o turn) bool {
+	switch {
+	case t.priority != o.priority:
+		return t.priority > o.priority
+	case t.arrived != o.arrived:
+		return t.arrived < o.arrived
+	case t.seq != o.seq:
+		return t.seq < o.seq
+	}
+	return t.call.Call < o.call.Call
+}
+
+// standing is a free agent's place among those of one bucket: see BestAgent.
+type standing struct {
+	level     int
+	rank      int64
+	idleSince int64 // nanoseconds
+	agent     *agent
+}
+
+func (s standing) before(o standing) bool {
+	switch {
+	case s.level != o.level:
+		return s.level < o.level
+	case s.rank != o.rank:
+		return s.rank < o.rank
+	case s.idleSince != o.idleSince:
+		return s.idleSince < o.idleSince
+	}
+	return s.agent.id < o.agent.id
+}
+
+// rank is what a strategy orders agents of one level by, the lowest first;
+// equal ranks go by idle time. A further strategy is one more case here, one
+// more name below, and what it counts in agent.
+func rank(s orchestrator.Strategy, _ *agent) int64 {
 	switch s {
-	default: // orchestrator.LongestIdle
-		return a.idleSince.Compare(b.idleSince)
+	default: // orchestrator.LongestIdle: idle time alone
+		return 0
 	}
 }
 
-// knownStrategy reports whether preference has a case for s. "" is the default.
+// knownStrategy reports whether rank has a case for s. "" is the default.
 func knownStrategy(s orchestrator.Strategy) bool {
 	return s == "" || s == orchestrator.LongestIdle
 }

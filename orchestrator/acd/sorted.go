@@ -5,7 +5,7 @@ import "slices"
 // blockSize is the length at which a block of a sorted set is split in two: a
 // block this long moves in tens of nanoseconds, and ten thousand entries need
 // no more than some hundred blocks.
-const blockSize = 256
+const blockSize = 128
 
 // ordered is what a sorted set holds. before is a strict total order: of two
 // different entries exactly one is before the other.
