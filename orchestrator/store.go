@@ -175,9 +175,6 @@ type History interface {
 	// then, was doing at that moment, in the order of the queue's list.
 	// A queue that did not exist then is not_found.
 	StandingsAt(ctx context.Context, tenant TenantID, queue QueueID, when Moment) ([]Standing, error)
-	// QueueDay counts the visits to a queue that ended in the window, with the
-	// thresholds given. Date is left to the caller, who knows the zone.
-	QueueDay(ctx context.Context, tenant TenantID, window QueueWindow) (QueueDay, error)
 }
 
 // CallState is whether a call is over.
@@ -329,12 +326,4 @@ type Moment struct {
 type Standing struct {
 	AgentInterval
 	Level int // in the queue
-}
-
-// QueueWindow is which visits QueueDay counts, and with which thresholds.
-type QueueWindow struct {
-	Queue        QueueID
-	From, To     time.Time // left the queue in [From, To)
-	ServiceLevel Millis
-	ShortAbandon Millis
 }
