@@ -21,16 +21,15 @@ say()  { printf '%s\n' "$*"; }
 step() { printf '%-46s ' "$1"; }
 die()  { printf '\ninstall.sh: %s\n' "$*" >&2; exit 1; }
 
-# as_root runs a command as root. HOME and the like are of no importance here.
-as_root() {
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	elif command -v sudo >/dev/null; then
-		sudo "$@"
-	else
-		die "needs root to run: $*
-Run this script as root, or install sudo."
-	fi
+# The prefix of every command that needs root.
+sudo=sudo
+[ "$(id -u)" != 0 ] || sudo=
+
+# may_be_root asks for the password where one is needed, because the commands
+# that follow run where none can be asked for.
+may_be_root() {
+	[ -z "$sudo" ] || { command -v sudo >/dev/null && sudo true; } ||
+		die "something is missing and needs root to install: run this script as root or with sudo"
 }
 
 # quietly runs a command with its output in the log and shows on a terminal how
@@ -39,6 +38,8 @@ quietly() {
 	begun=$(date +%s)
 	"$@" >>"$log" 2>&1 </dev/null &
 	job=$!
+	# The shell lets a job in the background outlive Ctrl-C.
+	trap '$sudo kill "$job" 2>/dev/null; wait "$job" || :; die "interrupted, run it again to go on"' INT TERM
 	while kill -0 "$job" 2>/dev/null; do
 		if [ -t 1 ]; then
 			seconds=" $(($(date +%s) - begun))s"
@@ -51,17 +52,18 @@ quietly() {
 		tail -n 15 "$log" >&2
 		die "failed: $* (whole log: $log)"
 	fi
+	trap - INT TERM
 }
 
 updated=
 # packages installs Debian packages, with the package lists fetched once.
 packages() {
 	if [ -z "$updated" ]; then
-		as_root true # Here, because a password cannot be asked for below.
-		quietly as_root apt-get -q update
+		may_be_root
+		quietly $sudo apt-get -q update
 		updated=yes
 	fi
-	quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+	quietly $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
 		-o Dpkg::Options::=--force-confold install "$@"
 }
 
@@ -88,11 +90,11 @@ database_server() {
 	fi
 	conf=/etc/postgresql-common/createcluster.conf
 	packages postgresql-common
-	as_root cp -p "$conf" "$conf.ringmaster"
-	trap 'as_root mv "$conf.ringmaster" "$conf"' EXIT
-	printf 'create_main_cluster = false\n' | as_root tee -a "$conf" >/dev/null
+	$sudo cp -p "$conf" "$conf.ringmaster"
+	trap '$sudo mv "$conf.ringmaster" "$conf"' EXIT
+	printf 'create_main_cluster = false\n' | $sudo tee -a "$conf" >/dev/null
 	packages postgresql
-	as_root mv "$conf.ringmaster" "$conf"
+	$sudo mv "$conf.ringmaster" "$conf"
 	trap - EXIT
 	say "installed (no cluster made, port 5432 untouched)"
 }
@@ -155,31 +157,36 @@ lab_asterisk() {
 		say "present ($have)"
 		return
 	fi
+	if [ -x "$lab/asterisk/usr/sbin/asterisk" ]; then
+		say "present (.lab/asterisk)"
+		return
+	fi
+	may_be_root
 	exec 9>"$lab/asterisk.lock"
 	flock -n 9 || { printf 'waiting for another install.sh ... '; flock 9; }
 	if [ -x "$lab/asterisk/usr/sbin/asterisk" ]; then
-		say "present (.lab/asterisk)"
 		exec 9>&-
+		say "installed by the other"
 		return
 	fi
 	# The keyring of an early Debian 12 does not know the newer suites' keys.
 	command -v mmdebstrap >/dev/null || packages mmdebstrap debian-archive-keyring
 	tar=$lab/asterisk.tar
 	if [ ! -e "$tar" ]; then
-		as_root rm -rf "$tar.part" "$tar.part.tar"
-		quietly as_root mmdebstrap --variant=apt --aptopt='Acquire::Check-Valid-Until "false"' \
+		$sudo rm -rf "$tar.part" "$tar.part.tar"
+		quietly $sudo mmdebstrap --variant=apt --aptopt='Acquire::Check-Valid-Until "false"' \
 			--include=asterisk,asterisk-core-sounds-en "$asterisk_suite" "$tar.part.tar"
-		as_root mv "$tar.part.tar" "$tar"
+		$sudo mv "$tar.part.tar" "$tar"
 	fi
-	as_root rm -rf "$lab/asterisk.part"
-	as_root mkdir "$lab/asterisk.part"
+	$sudo rm -rf "$lab/asterisk.part"
+	$sudo mkdir "$lab/asterisk.part"
 	# Device files cannot be made in every container, and the lab brings its own.
-	quietly as_root tar -C "$lab/asterisk.part" --exclude='./dev/*' -xpf "$tar"
-	good_asterisk "$(as_root chroot "$lab/asterisk.part" /usr/sbin/asterisk -V)" ||
+	quietly $sudo tar -C "$lab/asterisk.part" --exclude='./dev/*' -xpf "$tar"
+	good_asterisk "$($sudo chroot "$lab/asterisk.part" /usr/sbin/asterisk -V)" ||
 		die "Debian $asterisk_suite brought an Asterisk that is too old: remove $tar and try again later"
-	as_root rm -rf "$lab/asterisk"
-	as_root mv "$lab/asterisk.part" "$lab/asterisk"
-	as_root rm -f "$tar"
+	$sudo rm -rf "$lab/asterisk"
+	$sudo mv "$lab/asterisk.part" "$lab/asterisk"
+	$sudo rm -f "$tar"
 	exec 9>&-
 	say "installed in .lab/asterisk"
 }
@@ -194,8 +201,8 @@ demo() {
 }
 
 mkdir -p "$lab"
-[ -w "$log" ] || [ ! -e "$log" ] || as_root chown "$(id -u)" "$log"
-date >>"$log"
+# After a run as root, a user's run that finds everything present needs no root.
+{ date >>"$log"; } 2>/dev/null || log=$(mktemp)
 case ${1:-} in
 demo)
 	demo
