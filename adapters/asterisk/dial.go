@@ -142,8 +142,8 @@ func (s *Switch) giveUp(l *leg, mayExist bool) {
 		s.book.shut(l, !mayExist)
 	}
 	s.book.mu.Unlock()
-	if !mayExist {
-		return
+	if state, _ := s.link(); !mayExist || state == linkSuperseded {
+		return // Superseded: the other orchestrator meets its StasisStart with a hang-up.
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), tidyTimeout)
 	defer cancel()

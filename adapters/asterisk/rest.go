@@ -115,11 +115,7 @@ func (c *client) build(ctx context.Context, r request) (*http.Request, error) {
 func (c *client) exchange(req *http.Request) (body []byte, status int, err error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err // The address would only repeat what the request's name says.
-		}
-		return nil, 0, err
+		return nil, 0, bare(err)
 	}
 	defer resp.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, answerLimit+1))
@@ -128,6 +124,24 @@ func (c *client) exchange(req *http.Request) (body []byte, status int, err error
 	}
 	return body, resp.StatusCode, err
 }
+
+// bare takes the wrapping off a network error: addresses and port numbers that
+// differ each time hide that the cause is the same.
+func bare(err error) error {
+	var op *net.OpError
+	var wrapped *url.Error
+	switch {
+	case errors.As(err, &op):
+		return &net.OpError{Op: op.Op, Net: op.Net, Err: op.Err}
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return errClosed
+	case errors.As(err, &wrapped):
+		return wrapped.Err
+	}
+	return err
+}
+
+var errClosed = errors.New("asterisk closed the connection")
 
 // neverSent reports an error that came before the first byte left: nothing can
 // have happened on the switch.

@@ -39,12 +39,18 @@ var errOverflow = errors.New("the event queue is full: events came faster than t
 type session struct {
 	*Switch
 	conn   *websocket.Conn
-	queue  chan []byte
+	queue  chan received
 	reads  chan read
 	chores chan chore
 	// subscribed are the device sources subscribed on this connection.
 	subscribed map[string]bool
 	garbledAt  time.Time
+}
+
+// received is one message and when it came.
+type received struct {
+	raw []byte
+	at  time.Time
 }
 
 // connect opens a connection and serves it to its end. synced says whether it
@@ -57,10 +63,9 @@ func (s *Switch) connect(ctx context.Context) (synced bool, err error) {
 	defer func() { _ = conn.CloseNow() }() // It is broken or given up: nothing to be said to it.
 	c := &session{
 		Switch: s, conn: conn,
-		queue: make(chan []byte, s.cfg.Queue), reads: make(chan read), chores: make(chan chore, choreQueue),
+		queue: make(chan received, s.cfg.Queue), reads: make(chan read), chores: make(chan chore, choreQueue),
 		subscribed: map[string]bool{},
 	}
-	defer s.setState(linkDown)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.receive(ctx) })
 	group.Go(func() error { return c.feelPulse(ctx) })
@@ -76,6 +81,11 @@ func (s *Switch) connect(ctx context.Context) (synced bool, err error) {
 		return c.serve(ctx)
 	})
 	err = group.Wait()
+	if errors.Is(err, errReplaced) {
+		s.setState(linkSuperseded) // At once: what is under way must not go on.
+	} else {
+		s.setState(linkDown)
+	}
 	return synced, err
 }
 
@@ -93,14 +103,24 @@ func (s *Switch) open(ctx context.Context) (*websocket.Conn, error) {
 	conn, resp, err := websocket.Dial(ctx, address.String(), &websocket.DialOptions{
 		HTTPClient: s.rest.http, HTTPHeader: req.Header,
 	})
-	if resp != nil && resp.StatusCode == http.StatusUnauthorized {
-		return nil, fmt.Errorf("asterisk refused the user %q or its password (401)", s.cfg.User)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("open event socket: %w", err)
+		return nil, s.refused(resp, err)
 	}
 	conn.SetReadLimit(messageLimit)
 	return conn, nil
+}
+
+// refused says why there is no websocket, in words that lead to the remedy.
+func (s *Switch) refused(resp *http.Response, err error) error {
+	switch {
+	case resp == nil:
+		return fmt.Errorf("open event socket: %w", bare(err))
+	case resp.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("asterisk refuses user %q or its password (ari.conf)", s.cfg.User)
+	case resp.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("asterisk has no ARI at %s: not started yet, or disabled in ari.conf", s.cfg.URL)
+	}
+	return fmt.Errorf("open event socket: http status %d", resp.StatusCode)
 }
 
 // receive only copies: whatever happens behind the queue, Asterisk never waits
@@ -109,10 +129,10 @@ func (c *session) receive(ctx context.Context) error {
 	for {
 		_, raw, err := c.conn.Read(ctx)
 		if err != nil {
-			return fmt.Errorf("read event socket: %w", err)
+			return fmt.Errorf("read event socket: %w", bare(err))
 		}
 		select {
-		case c.queue <- raw:
+		case c.queue <- received{raw, time.Now()}:
 		default:
 			return errOverflow
 		}
@@ -146,10 +166,11 @@ func (c *session) serve(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case raw := <-c.queue:
-			if err := c.handle(ctx, raw); err != nil {
+		case m := <-c.queue:
+			if err := c.handle(ctx, m.raw); err != nil {
 				return err
 			}
+			c.counters.lag(time.Since(m.at))
 		case r := <-c.reads:
 			c.report(ctx, c.book.reread(r))
 		case <-c.resync:

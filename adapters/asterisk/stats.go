@@ -8,7 +8,7 @@ import (
 )
 
 // Buckets are the upper bounds, in seconds, of the request durations in Stats.
-var Buckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+var Buckets = []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
 // Stats is what the adapter counted since it was made, for metrics.
 type Stats struct {
@@ -28,6 +28,7 @@ type Stats struct {
 	ChoresLost  uint64            // subscriptions skipped because too many were waiting
 	HealedEnds  uint64            // ends of legs found by asking, not by an event
 	OrphansShut uint64            // empty bridges of ours removed
+	Lag         RequestStats      // from receiving a message to having reported it
 	Requests    []RequestStats    // by name
 }
 
@@ -52,7 +53,7 @@ type counters struct {
 }
 
 func newCounters() *counters {
-	return &counters{stats: Stats{Events: map[string]uint64{}}, requests: map[string]*RequestStats{}}
+	return &counters{stats: Stats{Events: map[string]uint64{}, Lag: *newDurations("lag")}, requests: map[string]*RequestStats{}}
 }
 
 // add changes one plain counter.
@@ -67,13 +68,27 @@ func (c *counters) request(name string, took time.Duration, ok bool) {
 	defer c.mu.Unlock()
 	r := c.requests[name]
 	if r == nil {
-		r = &RequestStats{Name: name, Counts: make([]uint64, len(Buckets))}
+		r = newDurations(name)
 		c.requests[name] = r
 	}
-	r.Total++
+	r.observe(took)
 	if !ok {
 		r.Failed++
 	}
+}
+
+func (c *counters) lag(took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Lag.observe(took)
+}
+
+func newDurations(name string) *RequestStats {
+	return &RequestStats{Name: name, Counts: make([]uint64, len(Buckets))}
+}
+
+func (r *RequestStats) observe(took time.Duration) {
+	r.Total++
 	r.Seconds += took.Seconds()
 	for i, bound := range Buckets {
 		if took.Seconds() <= bound {
@@ -99,6 +114,7 @@ func (c *counters) snapshot() Stats {
 	defer c.mu.Unlock()
 	out := c.stats
 	out.Events = maps.Clone(c.stats.Events)
+	out.Lag.Counts = slices.Clone(c.stats.Lag.Counts)
 	for _, name := range slices.Sorted(maps.Keys(c.requests)) {
 		r := *c.requests[name]
 		r.Counts = slices.Clone(r.Counts)

@@ -152,7 +152,7 @@ func (s *Switch) Run(ctx context.Context) error {
 	defer s.rest.close()
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = retryFirst, retryMost, 2
-	var told string
+	var told string // the last reason given for having no connection
 	for ctx.Err() == nil {
 		began := time.Now()
 		synced, err := s.connect(ctx)
@@ -189,7 +189,6 @@ func (s *Switch) lost(ctx context.Context, reason string) {
 // superseded stays away until Resync is called. Fighting for the application
 // would cut the other off, and both would miss calls in turn.
 func (s *Switch) superseded(ctx context.Context) {
-	s.setState(linkSuperseded)
 	s.cfg.Log.Error("switch superseded", "switch", s.cfg.ID)
 	drain(s.resync) // A wish from before the takeover does not count.
 	s.tell(ctx, orchestrator.SwitchSuperseded{Switch: s.cfg.ID})
