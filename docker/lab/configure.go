@@ -111,6 +111,7 @@ func (a *Asterisk) pjsip(cfg Config) *page {
 	trunk := &page{name: p.name, text: p.cut("; ---- one block per trunk")}
 	phone := p.cut("; ---- one block per desk phone")
 	p.fill("bind=0.0.0.0:5060", "bind="+a.SIPAddr)
+	p.fill("direct_media=no", "direct_media=no\nmedia_address=127.0.0.1\nbind_rtp_to_media_address=yes")
 	if cfg.Qualify > 0 {
 		p.fill("qualify_frequency=15", fmt.Sprintf("qualify_frequency=%d", max(1, int(cfg.Qualify.Seconds()))))
 	}
