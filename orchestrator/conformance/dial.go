@@ -105,7 +105,12 @@ func (s *scene) unreachable(endpoint string) {
 	switch got {
 	case orchestrator.ResultAccepted:
 		s.ended(d.Leg)
-	case orchestrator.ResultRejected, orchestrator.ResultNotFound:
+	case orchestrator.ResultRejected:
+		if why != "unreachable" {
+			s.Errorf("dial of %q was rejected with %q, want unreachable: the agent's rest depends on it", endpoint, why)
+		}
+		never(s, s.d, 0, s.st.Quiet, on[orchestrator.LegEnded](d.Leg))
+	case orchestrator.ResultNotFound:
 		never(s, s.d, 0, s.st.Quiet, on[orchestrator.LegEnded](d.Leg))
 	default:
 		s.Fatalf("dial of %q was answered %q (%s)", endpoint, got, why)

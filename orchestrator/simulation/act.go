@@ -76,7 +76,7 @@ func (s *Switch) dial(a orchestrator.Dial) (answer, string) {
 	s.spend(a.Leg)
 	p := s.phone(a.Endpoint)
 	if p == nil || !p.reachable {
-		return orchestrator.ResultRejected, "no phone at " + a.Endpoint
+		return orchestrator.ResultRejected, "unreachable"
 	}
 	l := &leg{
 		id: a.Leg, stamp: a.Stamp, state: orchestrator.LegNew, endpoint: a.Endpoint, created: s.clock.Now(),

@@ -1,0 +1,84 @@
+package simulation
+
+import (
+	"bytes"
+
+	"ringmaster/orchestrator"
+	"ringmaster/orchestrator/floor"
+)
+
+// checker looks at everything the floor does. It sees each fact before the
+// book has it, each step after, and the silence at the end.
+type checker interface {
+	fact(f orchestrator.Fact)
+	step(in orchestrator.Input, out orchestrator.Effects)
+	end()
+}
+
+// checkers are those of reliability 5 that have something to check yet, and
+// those that style 6 showed to be half the work: what a floor orders must be
+// possible, and what it tells must have been ordered. I4 (recordings) waits
+// for recordings.
+func checkers(w *World) []checker {
+	return []checker{
+		&phases{w: w}, &hands{w: w}, &records{w: w, ended: map[orchestrator.CallID]bool{}},
+		&presence{w: w, since: map[string]clockMark{}}, &fairness{w: w}, &deadlines{w: w},
+		newPossible(w), &pairs{w: w}, &views{w: w},
+	}
+}
+
+func (w *World) check(in orchestrator.Input, out orchestrator.Effects) {
+	for _, f := range out.Facts {
+		for _, c := range w.checkers {
+			c.fact(f)
+		}
+		w.book.fold(f)
+	}
+	for _, c := range w.checkers {
+		c.step(in, out)
+	}
+}
+
+// atEnd is liveness: faults are over and nothing is left to happen, so nothing
+// may be left over.
+func (w *World) atEnd() {
+	for _, c := range w.checkers {
+		c.end()
+	}
+	if n := w.sw.Legs(); n > 0 {
+		w.fail("liveness: %d legs are left on the switch: %+v", n, w.sw.Snapshot().Legs)
+	}
+	if b := w.sw.Snapshot().Bridges; len(b) > 0 {
+		w.fail("liveness: bridges are left on the switch: %+v", b)
+	}
+	w.folds()
+}
+
+// folds holds that facts alone make the floor that decided them: that is what
+// a restart is.
+func (w *World) folds() {
+	f := floor.New(w.floorConfig())
+	for _, fact := range w.tape.Facts {
+		f.Apply(fact)
+	}
+	if a, b := w.floor.Image(), f.Image(); !bytes.Equal(a, b) {
+		w.fail("fold: a floor that applies the facts differs from the one that decided them:\n decided %s\n folded  %s", near(a, b), near(b, a))
+	}
+	restored, err := floor.Restore(w.floorConfig(), w.floor.Image())
+	if err != nil {
+		w.fail("fold: restore: %v", err)
+		return
+	}
+	if a, b := w.floor.Image(), restored.Image(); !bytes.Equal(a, b) {
+		w.fail("fold: a floor made of an image differs from it:\n was %s\n is  %s", near(a, b), near(b, a))
+	}
+}
+
+// near is a around the first byte in which it differs from b.
+func near(a, b []byte) []byte {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	return a[max(0, i-120):min(len(a), i+120)]
+}

@@ -1,0 +1,93 @@
+package simulation
+
+import (
+	o "ringmaster/orchestrator"
+)
+
+// pairs holds that facts and commands say the same: who is told to be rung is
+// dialled, who is told to be rung no more is hung up, what is told to be played
+// is played, and the other way round.
+type pairs struct{ w *World }
+
+func (p *pairs) fact(o.Fact) {}
+
+func (p *pairs) step(in o.Input, out o.Effects) {
+	dialled, hung := map[o.LegID]o.Dial{}, map[o.LegID]bool{}
+	played, music := map[o.PlayID]bool{}, map[o.LegID]bool{}
+	for _, c := range out.Commands {
+		switch a := c.Do.(type) {
+		case o.Dial:
+			dialled[a.Leg] = a
+		case o.Hangup:
+			hung[a.Leg] = true
+		case o.Release:
+			hung[a.Leg] = true
+		case o.Play:
+			played[a.Play] = true
+		case o.StartMusic:
+			music[a.Leg] = true
+		}
+	}
+	for _, f := range out.Facts {
+		switch d := f.What.(type) {
+		case o.OfferMade:
+			p.offered(d, dialled[d.Leg])
+			delete(dialled, d.Leg)
+		case o.OfferEnded:
+			p.withdrawn(d, hung)
+		case o.PlayStarted:
+			p.want(played[d.Play], f, "is not ordered")
+			delete(played, d.Play)
+		case o.MusicStarted:
+			p.want(music[d.Leg], f, "is not ordered")
+		case o.CallEnding:
+			p.ending(f, d, hung)
+		}
+	}
+	for _, d := range dialled { // order-free: any one is a failure
+		p.w.fail("pairs: a phone is dialled that no offer is for: %+v", d)
+	}
+	if len(played) > 0 {
+		p.w.fail("pairs: plays are ordered that no fact tells of: %v", played)
+	}
+}
+
+func (p *pairs) want(ok bool, f o.Fact, why string) {
+	if !ok {
+		p.w.fail("pairs: %s %+v %s", o.FactName(f.What), f.What, why)
+	}
+}
+
+func (p *pairs) offered(d o.OfferMade, dial o.Dial) {
+	ph := p.w.book.phones[d.Phone]
+	if dial.Leg != d.Leg || dial.Endpoint != ph.Endpoint || dial.Stamp.Call != d.Call || dial.Stamp.Leg != d.Leg {
+		p.w.fail("pairs: offer %+v is dialled as %+v", d, dial)
+	}
+}
+
+// withdrawn: an offer that was not answered leaves no phone ringing.
+func (p *pairs) withdrawn(d o.OfferEnded, hung map[o.LegID]bool) {
+	offer := p.w.book.offers[d.Offer]
+	if d.Outcome == o.OfferAnswered || offer == nil {
+		return
+	}
+	if l := p.w.book.legs[offer.Leg]; l != nil && !l.closed && !hung[offer.Leg] {
+		p.w.fail("pairs: offer %s ended as %s and its phone goes on ringing", d.Offer, d.Outcome)
+	}
+}
+
+// ending: a call that is over leaves nobody on the line. A leg whose offer
+// ended earlier has its hangup already; the switch's own end of it is near.
+func (p *pairs) ending(f o.Fact, d o.CallEnding, hung map[o.LegID]bool) {
+	for _, l := range p.w.book.openLegs() {
+		c := p.w.book.call(d.Call)
+		if l.call != d.Call || hung[l.id] || c.released {
+			continue
+		}
+		if l.role == o.RoleCaller || l.answered && l.bridge != "" {
+			p.want(false, f, "leaves leg "+string(l.id)+" on the line")
+		}
+	}
+}
+
+func (p *pairs) end() {}

@@ -1,0 +1,100 @@
+package simulation
+
+import "ringmaster/orchestrator"
+
+// phases is I1: a call is in exactly one phase and moves on legally; an offer
+// ends exactly once, and never missed after it was answered.
+type phases struct{ w *World }
+
+func (p *phases) fact(f orchestrator.Fact) {
+	switch d := f.What.(type) {
+	case orchestrator.CallArrived:
+		if p.w.book.calls[d.Call] != nil {
+			p.w.fail("I1: call %s arrived twice", d.Call)
+		}
+	case orchestrator.NodeEntered:
+		c := p.going(d.Call, f)
+		p.want(c, f, c.phase == orchestrator.PhaseFlow || !c.inQueue && c.phase == orchestrator.PhaseQueued)
+	case orchestrator.CallQueued:
+		c := p.going(d.Call, f)
+		p.want(c, f, c.phase == orchestrator.PhaseFlow && !c.inQueue)
+	case orchestrator.OfferMade:
+		c := p.going(d.Call, f)
+		p.want(c, f, c.phase == orchestrator.PhaseQueued && c.inQueue && c.offer == nil && c.queue == d.Queue)
+	case orchestrator.OfferEnded:
+		p.offerEnded(d, f)
+	case orchestrator.CallLeftQueue:
+		c := p.w.book.call(d.Call)
+		p.want(c, f, c.inQueue && (c.offer == nil || d.Reason == orchestrator.ReasonConnected))
+	case orchestrator.CallConnected:
+		p.connected(d, f)
+	case orchestrator.DigitTaken, orchestrator.MenuDecided, orchestrator.CallReleased:
+		c := p.going(callIn(d), f)
+		p.want(c, f, c.phase == orchestrator.PhaseFlow)
+	case orchestrator.CallEnded:
+		c := p.w.book.call(d.Call)
+		p.want(c, f, !c.gone.IsZero() && c.offer == nil && !c.inQueue)
+	}
+}
+
+// going is a call that may still be decided on.
+func (p *phases) going(id orchestrator.CallID, f orchestrator.Fact) *bookCall {
+	c := p.w.book.call(id)
+	p.want(c, f, c.id != "" && !c.ended && !c.ending && c.gone.IsZero())
+	return c
+}
+
+func (p *phases) want(c *bookCall, f orchestrator.Fact, ok bool) {
+	if !ok {
+		p.w.fail("I1: %s %+v does not follow from call %+v", orchestrator.FactName(f.What), f.What, *c)
+	}
+}
+
+func (p *phases) offerEnded(d orchestrator.OfferEnded, f orchestrator.Fact) {
+	c, o := p.w.book.call(d.Call), p.w.book.offers[d.Offer]
+	p.want(c, f, o != nil && !o.ended && c.offer == o && d.Agent == o.Agent)
+}
+
+// connected holds that two who are told to hear each other do: both answered,
+// both in the bridge.
+func (p *phases) connected(d orchestrator.CallConnected, f orchestrator.Fact) {
+	b := p.w.book
+	c, o := p.going(d.Call, f), b.offers[d.Offer]
+	if o == nil || c.phase != orchestrator.PhaseRinging || c.inQueue {
+		p.want(c, f, false)
+		return
+	}
+	for _, id := range []orchestrator.LegID{c.leg, o.Leg} {
+		l := b.legs[id]
+		p.want(c, f, l != nil && l.answered && !l.closed && l.bridge == d.Bridge)
+	}
+}
+
+func (p *phases) step(_ orchestrator.Input, _ orchestrator.Effects) {
+	for _, id := range p.w.book.open {
+		c := p.w.book.calls[id]
+		waits := c.phase == orchestrator.PhaseQueued || c.phase == orchestrator.PhaseRinging
+		if c.inQueue != waits || (c.phase == orchestrator.PhaseRinging) != (c.offer != nil) {
+			p.w.fail("I1: call %s is in phase %s, in a queue %v, offered %v", id, c.phase, c.inQueue, c.offer != nil)
+		}
+	}
+}
+
+func (p *phases) end() {
+	for _, id := range p.w.book.open {
+		p.w.fail("liveness: call %s never ended: %+v", id, *p.w.book.calls[id])
+	}
+}
+
+// callIn is the call a fact is about, "" if none.
+func callIn(d orchestrator.Deed) orchestrator.CallID {
+	switch d := d.(type) {
+	case orchestrator.DigitTaken:
+		return d.Call
+	case orchestrator.MenuDecided:
+		return d.Call
+	case orchestrator.CallReleased:
+		return d.Call
+	}
+	return ""
+}

@@ -1,0 +1,198 @@
+package simulation
+
+import (
+	"strings"
+
+	o "ringmaster/orchestrator"
+)
+
+// possible holds that the floor orders nothing that, by what it was told and
+// what it ordered before, cannot be done. The world may have moved on
+// meanwhile; that is no fault and the switch answers not_found.
+type possible struct {
+	w       *World
+	legs    map[o.LegID]*ledger
+	plays   map[o.PlayID]bool // still to be heard, as far as the floor knows
+	bridges map[o.BridgeID]bool
+	fenced  map[o.SwitchID]bool
+}
+
+// ledger is what the floor knows of one leg.
+type ledger struct {
+	dialled  string // the endpoint; "" if it arrived
+	up       bool
+	ended    bool
+	hungUp   bool // ordered
+	released bool // ordered
+	answered bool // ordered
+}
+
+func newPossible(w *World) *possible {
+	return &possible{
+		w: w, legs: map[o.LegID]*ledger{}, plays: map[o.PlayID]bool{}, bridges: map[o.BridgeID]bool{},
+		fenced: map[o.SwitchID]bool{},
+	}
+}
+
+func (p *possible) fact(o.Fact) {}
+
+func (p *possible) step(in o.Input, out o.Effects) {
+	p.learn(in.Event)
+	for _, c := range out.Commands {
+		if p.fenced[c.Switch] {
+			p.w.fail("impossible: %T to switch %s, which another orchestrator took over", c.Do, c.Switch)
+		}
+		if c.Switch != p.w.sw.ID() || c.Lane == "" || c.ID.Epoch != p.w.floors || c.ID.Seq != in.Seq {
+			p.w.fail("impossible: %T has no switch, no lane or a wrong id: %+v", c.Do, c)
+		}
+		if why := p.order(c.Do); why != "" {
+			p.w.fail("impossible: %T %+v: %s", c.Do, c.Do, why)
+		}
+	}
+}
+
+// learn is what an event tells the floor.
+func (p *possible) learn(e o.Event) {
+	switch e := e.(type) {
+	case o.SwitchSynced:
+		p.fenced[e.Switch] = false
+		p.learnAll(e.Snapshot)
+	case o.SwitchSuperseded:
+		p.fenced[e.Switch] = true
+	case o.LegOffered:
+		if p.legs[e.Leg] == nil {
+			p.legs[e.Leg] = &ledger{}
+		}
+	case o.LegUp:
+		p.leg(e.Leg).up = true
+	case o.LegEnded:
+		p.leg(e.Leg).ended = true
+	case o.LegReleased:
+		p.leg(e.Leg).ended = true
+	case o.PlayDone:
+		p.plays[e.Play] = false
+	case o.CommandDone:
+		if l := p.legs[e.Leg]; l != nil && e.Result == o.ResultRejected && !l.up && l.dialled != "" {
+			l.ended = true // the dial was refused: no leg came of it
+		}
+	}
+}
+
+func (p *possible) learnAll(snap o.Snapshot) {
+	there := map[o.LegID]bool{}
+	for _, s := range snap.Legs {
+		there[s.Leg] = true
+		l := p.legs[s.Leg]
+		if l == nil {
+			l = &ledger{dialled: s.Endpoint}
+			if s.Entry != "" {
+				l.dialled = ""
+			}
+			p.legs[s.Leg] = l
+		}
+		l.up = l.up || s.State == o.LegIsUp
+	}
+	for id, l := range p.legs { // order-free: each by itself
+		if !there[id] {
+			l.ended = true
+		}
+	}
+	for _, b := range snap.Bridges {
+		p.bridges[b.Bridge] = true
+	}
+}
+
+// leg is the ledger's page of a leg; of one nobody told of, an ended one.
+func (p *possible) leg(id o.LegID) *ledger {
+	if l := p.legs[id]; l != nil {
+		return l
+	}
+	return &ledger{ended: true}
+}
+
+// alive says what is wrong with ordering something of a leg, "" if nothing is.
+func (p *possible) alive(id o.LegID) string {
+	l := p.leg(id)
+	switch {
+	case l.ended:
+		return "the leg has ended or never was"
+	case l.hungUp:
+		return "the leg was hung up before"
+	case l.released:
+		return "the leg was released before"
+	case l.dialled != "" && !l.up:
+		return "the leg is not up"
+	}
+	return ""
+}
+
+// order judges an action and notes it.
+func (p *possible) order(a o.Action) string {
+	switch a := a.(type) {
+	case o.Dial:
+		return p.dial(a)
+	case o.Claim:
+		return p.alive(a.Leg)
+	case o.Answer:
+		l := p.leg(a.Leg)
+		if l.dialled != "" {
+			return "we dialled it"
+		}
+		if l.up {
+			return "the leg is up"
+		}
+		l.answered = true
+		return p.alive(a.Leg)
+	case o.Hangup:
+		l := p.leg(a.Leg)
+		l.hungUp = true
+		if p.legs[a.Leg] == nil {
+			return "no such leg"
+		}
+	case o.Release:
+		why := p.alive(a.Leg)
+		p.leg(a.Leg).released = true
+		return strings.TrimPrefix(why, "the leg was released before") // again, after a gap
+	case o.Play:
+		p.plays[a.Play] = true
+		return p.alive(a.Leg)
+	case o.StopPlay:
+		if !p.plays[a.Play] {
+			return "the play is over or never was"
+		}
+		p.plays[a.Play] = false
+		return p.alive(a.Leg)
+	case o.StartMusic:
+		return p.alive(a.Leg)
+	case o.StopMusic:
+		return p.alive(a.Leg)
+	case o.SendDigits:
+		return p.alive(a.Leg)
+	case o.Connect:
+		p.bridges[a.Bridge] = true
+		return p.alive(a.A) + p.alive(a.B)
+	case o.Separate:
+		return p.alive(a.Leg)
+	case o.CloseBridge:
+		if !p.bridges[a.Bridge] {
+			return "no such bridge"
+		}
+	}
+	return ""
+}
+
+// dial: a leg is dialled once, and a phone rings for one leg at a time.
+func (p *possible) dial(a o.Dial) string {
+	if p.legs[a.Leg] != nil {
+		return "the leg was dialled before"
+	}
+	p.legs[a.Leg] = &ledger{dialled: a.Endpoint}
+	for id, l := range p.legs { // order-free: any one is a fault
+		if id != a.Leg && l.dialled == a.Endpoint && !l.ended {
+			return "the phone is still in leg " + string(id)
+		}
+	}
+	return ""
+}
+
+func (p *possible) end() {}

@@ -1,0 +1,77 @@
+package simulation_test
+
+import (
+	"flag"
+	"testing"
+
+	"ringmaster/orchestrator"
+	"ringmaster/orchestrator/floor"
+	"ringmaster/orchestrator/simulation"
+)
+
+var (
+	seeds = flag.Int("sim.seeds", 200, "how many seeds to run")
+	seed  = flag.Uint64("sim.seed", 0, "the first seed")
+	calls = flag.Int("sim.calls", 40, "calls per seed")
+)
+
+// TestSeeds plays each seed twice, which must be the same to the last byte, and
+// once more to a floor that is restored half-way, which must decide the same.
+func TestSeeds(t *testing.T) {
+	told := map[string]int{}
+	var steps int
+	for s := *seed; s < *seed+uint64(*seeds); s++ {
+		plan := simulation.NewPlan(s, *calls)
+		first := simulation.Run(plan)
+		if first.Failure != nil {
+			t.Fatal(first.Failure)
+		}
+		if second := simulation.Run(plan); second.Hash != first.Hash {
+			t.Fatalf("seed %d: two runs differ", s)
+		}
+		replay(t, s, first.Tape)
+		steps += first.Steps
+		for name, n := range first.Told {
+			told[name] += n
+		}
+	}
+	t.Logf("%d seeds, %d steps, facts told: %v", *seeds, steps, told)
+}
+
+// replay gives a run's inputs to another floor. Half-way between any two
+// restarts it is put down and made again from an image and the facts after it.
+func replay(t *testing.T, seed uint64, tape simulation.Tape) {
+	t.Helper()
+	epoch, restores := uint64(1), tape.Restores
+	cfg := func() floor.Config { return floor.Config{Tenant: "acme", Epoch: epoch} }
+	f := floor.New(cfg())
+	var image floor.Image
+	var since []orchestrator.Fact
+	restore := func() {
+		restored, err := floor.Restore(cfg(), image)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		for _, fact := range since {
+			restored.Apply(fact)
+		}
+		f = restored
+	}
+	for i, in := range tape.Inputs {
+		if len(restores) > 0 && restores[0] == i {
+			epoch, restores = epoch+1, restores[1:]
+			restore()
+		}
+		if i%97 == 50 {
+			image, since = f.Image(), nil
+		}
+		if i%97 == 90 || i == len(tape.Inputs)/2 {
+			restore()
+		}
+		out := f.Step(in)
+		since = append(since, out.Facts...)
+		if got := simulation.Digest(out); got != tape.Steps[i] {
+			t.Fatalf("seed %d: a floor restored half-way decides differently at input %d (%T %+v):\n%+v", seed, i, in.Event, in.Event, out)
+		}
+	}
+}

@@ -1,0 +1,303 @@
+package simulation
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"runtime/debug"
+	"time"
+
+	"ringmaster/orchestrator"
+	"ringmaster/orchestrator/floor"
+)
+
+// World is one run: a floor, the switch it orders about, the people at both
+// ends, everything that goes wrong between them, and the checkers.
+type World struct {
+	plan   Plan
+	dice   dice
+	clock  *Clock
+	sw     *Switch
+	phones []*Phone
+	wire   *wire
+	pins   map[orchestrator.LegID]*pinRead
+	calm   bool // faults are over
+
+	floor  *floor.Floor
+	floors uint64 // lease epoch: grows when the floor is restored
+	dead   bool   // between a crash and its restore
+	dying  bool   // the next step's commands are lost
+	seq    uint64
+	wakes  int // in a row, without time passing
+
+	tape     Tape
+	image    floor.Image // of a moment before
+	since    int         // facts the image holds
+	hash     hash.Hash
+	recent   []line // the last steps
+	book     *book
+	checkers []checker
+	failure  *Failure
+}
+
+// Tape is what the floor was told and what it decided, enough to do it again.
+type Tape struct {
+	Inputs []orchestrator.Input
+	Facts  []orchestrator.Fact
+	// Restores are the numbers of inputs before which the floor died, in order.
+	Restores []int
+	Steps    []string // one hash per input, of its effects
+}
+
+// Failure is a checker's verdict with what is needed to see it again.
+type Failure struct {
+	Seed  uint64
+	Calls int
+	Step  int
+	At    time.Time
+	Text  string
+	Log   []string
+}
+
+func (f *Failure) Error() string {
+	out := fmt.Sprintf("seed %d, step %d, %s: %s\n", f.Seed, f.Step, f.At.Format("15:04:05.000"), f.Text)
+	for _, l := range f.Log {
+		out += "  " + l + "\n"
+	}
+	return out + fmt.Sprintf("again: go test ./orchestrator/simulation -run TestSeeds -sim.seed=%d -sim.seeds=1 -sim.calls=%d", f.Seed, f.Calls)
+}
+
+// Report is how a run went.
+type Report struct {
+	Hash  string // of every effect of every step
+	Steps int
+	Span  time.Duration // of virtual time
+	Tape  Tape
+	Told  map[string]int // facts by name
+	// Failure is nil after a good run.
+	Failure *Failure
+}
+
+// Bounds of a run; one that reaches them is a failure.
+const (
+	maxSteps = 2_000_000
+	maxSpan  = 30 * 24 * time.Hour
+	maxWakes = 50
+	shown    = 50 // steps a failure shows
+)
+
+var begin = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+
+// Run plays a plan to its end, or to the first failure.
+func Run(p Plan) Report {
+	w := newWorld(p)
+	w.play()
+	return w.report()
+}
+
+func newWorld(p Plan) *World {
+	w := &World{
+		plan: p, dice: newDice(p.Seed, 2), clock: NewClock(begin), pins: map[orchestrator.LegID]*pinRead{},
+		hash: sha256.New(), floors: 1,
+	}
+	w.sw = NewSwitch("pbx", w.clock)
+	w.sw.Quirks = p.Quirks
+	w.sw.Object = func(text string) { w.fail("impossible: %s", text) }
+	w.wire = newWire(w)
+	w.book = newBook()
+	w.checkers = checkers(w)
+	for _, ph := range p.Config.Phones {
+		w.phones = append(w.phones, w.sw.AddPhone(ph.Endpoint, &desk{w: w}))
+	}
+	w.floor = floor.New(w.floorConfig())
+	return w
+}
+
+func (w *World) floorConfig() floor.Config { return floor.Config{Tenant: "acme", Epoch: w.floors} }
+
+func (w *World) faults() Faults {
+	if w.calm {
+		return Faults{}
+	}
+	return w.plan.Faults
+}
+
+// play runs until nothing is left to happen. A floor that panics fails.
+func (w *World) play() {
+	defer func() {
+		if r := recover(); r != nil {
+			w.fail("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	w.step(orchestrator.ConfigChanged{Change: w.plan.Config})
+	w.wire.connect()
+	w.schedule()
+	for w.failure == nil && w.next() {
+		if len(w.tape.Inputs) > maxSteps || w.clock.Now().Sub(begin) > maxSpan {
+			w.fail("the run does not end")
+		}
+	}
+	if w.failure == nil {
+		w.atEnd()
+	}
+}
+
+// next lets whatever is due next happen: something in the world, or the
+// floor's own deadline.
+func (w *World) next() bool {
+	at, due := w.clock.Next()
+	wake, wants := w.floor.NextWake()
+	if w.dead {
+		wants = false
+	}
+	switch {
+	case wants && (!due || !wake.After(at)):
+		w.clock.Advance(wake)
+		if w.wakes++; w.wakes > maxWakes {
+			w.fail("deadlines: the floor wants to be woken again and again at %s", wake.Format("15:04:05.000"))
+			return false
+		}
+		w.step(orchestrator.Wake{})
+		return true
+	case due:
+		w.wakes = 0
+		return w.clock.Tick()
+	}
+	return false
+}
+
+// deliver is an event arriving at the floor's process.
+func (w *World) deliver(e orchestrator.Event) {
+	if w.dead {
+		return
+	}
+	if d, ok := e.(orchestrator.Digit); ok && w.pinDigit(d) {
+		return
+	}
+	w.step(e)
+}
+
+// step lets one event happen to the floor and does what it says.
+func (w *World) step(e orchestrator.Event) {
+	if w.failure != nil {
+		return
+	}
+	w.seq++
+	in := orchestrator.Input{Seq: w.seq, At: w.clock.Now(), Event: e}
+	w.tape.Inputs = append(w.tape.Inputs, in)
+	out := w.floor.Step(in)
+	w.record(in, out)
+	w.check(in, out)
+	if w.dying {
+		w.crash()
+		return
+	}
+	for _, c := range out.Commands {
+		w.wire.send(c)
+	}
+	for _, a := range out.Asks {
+		w.asked(a)
+	}
+	if w.dice.chance(1) {
+		w.image, w.since = w.floor.Image(), len(w.tape.Facts)
+	}
+}
+
+// record keeps what a step did.
+func (w *World) record(in orchestrator.Input, out orchestrator.Effects) {
+	w.tape.Facts = append(w.tape.Facts, out.Facts...)
+	sum := Digest(out)
+	w.tape.Steps = append(w.tape.Steps, sum)
+	_, _ = w.hash.Write([]byte(sum)) // never fails
+	w.recent = append(w.recent, line{len(w.tape.Inputs), in, out})
+	if len(w.recent) > 2*shown {
+		w.recent = append(w.recent[:0:0], w.recent[shown:]...)
+	}
+}
+
+// Digest is a hash of effects: facts as the journal holds them, commands and
+// asks with all their fields.
+func Digest(out orchestrator.Effects) string {
+	h := sha256.New()
+	for _, f := range out.Facts {
+		text, err := orchestrator.MarshalFact(f)
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		_, _ = h.Write(text)
+	}
+	for _, c := range out.Commands {
+		fmt.Fprintf(h, "%+v %T\n", c, c.Do)
+	}
+	for _, a := range out.Asks {
+		fmt.Fprintf(h, "%+v %T\n", a, a.What)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// crash ends the floor's process and begins it again a while later: from an
+// image of before and the facts since, as a journal gives them.
+func (w *World) crash() {
+	w.dying, w.dead = false, true
+	w.wire.die()
+	clear(w.pins)
+	w.clock.After(w.dice.between(500*time.Millisecond, 20*time.Second), func() {
+		w.floors++
+		w.tape.Restores = append(w.tape.Restores, len(w.tape.Inputs))
+		f, err := floor.Restore(w.floorConfig(), w.image)
+		if err != nil {
+			w.fail("restore: %v", err)
+			return
+		}
+		for _, fact := range w.tape.Facts[w.since:] {
+			f.Apply(fact)
+		}
+		w.floor, w.dead = f, false
+		w.wire.connect()
+	})
+}
+
+func (w *World) fail(format string, args ...any) {
+	if w.failure != nil {
+		return
+	}
+	w.failure = &Failure{
+		Seed: w.plan.Seed, Calls: w.plan.Calls, Step: len(w.tape.Inputs), At: w.clock.Now(),
+		Text: fmt.Sprintf(format, args...) + " (faults: " + w.plan.Faults.String() + ")",
+	}
+	for _, l := range w.recent[max(0, len(w.recent)-shown):] {
+		w.failure.Log = append(w.failure.Log, l.lines()...)
+	}
+}
+
+func (w *World) report() Report {
+	return Report{
+		Hash: hex.EncodeToString(w.hash.Sum(nil)), Steps: len(w.tape.Inputs), Span: w.clock.Now().Sub(begin),
+		Tape: w.tape, Told: w.book.told, Failure: w.failure,
+	}
+}
+
+// line is one step as a failure shows it.
+type line struct {
+	n   int
+	in  orchestrator.Input
+	out orchestrator.Effects
+}
+
+func (l line) lines() []string {
+	text := []string{fmt.Sprintf("%s step %d: %T %+v", l.in.At.Format("15:04:05.000"), l.n, l.in.Event, l.in.Event)}
+	if len(text[0]) > 400 {
+		text[0] = text[0][:400] + "…"
+	}
+	for _, f := range l.out.Facts {
+		text = append(text, fmt.Sprintf("    %s %+v", orchestrator.FactName(f.What), f.What))
+	}
+	for _, c := range l.out.Commands {
+		text = append(text, fmt.Sprintf("    > %T %+v", c.Do, c.Do))
+	}
+	for _, a := range l.out.Asks {
+		text = append(text, fmt.Sprintf("    ? %T %+v", a.What, a.What))
+	}
+	return text
+}
