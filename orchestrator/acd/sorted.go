@@ -58,8 +58,9 @@ func (s *sorted[T]) insert(entry T) {
 	s.blocks[b] = block
 	if len(block) >= blockSize {
 		half := len(block) / 2
-		s.blocks[b] = slices.Clip(block[:half])
+		s.blocks[b] = block[:half]
 		s.blocks = slices.Insert(s.blocks, b+1, slices.Clone(block[half:]))
+		clear(block[half:]) // so that nothing is kept alive there
 	}
 }
 

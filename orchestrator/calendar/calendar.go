@@ -59,17 +59,15 @@ func Compile(h orchestrator.Hours) (*Compiled, error) {
 	}
 	c := &Compiled{zone: zone, holidays: map[string]holiday{}}
 	for _, o := range h.Weekly {
-		s, _ := parseSpan(o)
 		for _, name := range o.Days {
 			day, _ := weekday(name)
-			c.weekly[day] = append(c.weekly[day], s)
+			c.weekly[day] = append(c.weekly[day], spanOf(o))
 		}
 	}
 	for _, d := range h.Holidays {
 		entry := holiday{name: d.Name}
 		for _, o := range d.Open {
-			s, _ := parseSpan(o)
-			entry.spans = append(entry.spans, s)
+			entry.spans = append(entry.spans, spanOf(o))
 		}
 		c.holidays[d.Date] = entry
 	}

@@ -100,6 +100,13 @@ func TestClocksGoBack(t *testing.T) {
 	}
 }
 
+func TestChangeComesAtTheFullSecond(t *testing.T) {
+	at := utc("2026-11-23 07:59:59").Add(999_999_999)
+	if next, ok := compile(t, office).NextChange(at); !ok || !next.Equal(utc("2026-11-23 08:00:00")) {
+		t.Errorf("from %v it changes at %v", at, next)
+	}
+}
+
 func TestNeverChanges(t *testing.T) {
 	for name, h := range map[string]orchestrator.Hours{
 		"always": {Zone: "UTC", Weekly: []orchestrator.Opening{weekly("mon tue wed thu fri sat sun", "00:00", "24:00")}},
@@ -236,7 +243,7 @@ func TestProblemsAreNamed(t *testing.T) {
 		Holidays: []orchestrator.Holiday{
 			{Date: "2026-02-30"},
 			{Date: "2026-12-25", Name: "a\x00"},
-			{Date: "2026-12-25", Open: []orchestrator.Opening{{From: "x", To: "10:60"}}},
+			{Date: "2026-12-25", Open: []orchestrator.Opening{{From: "x", To: "10:60"}, {From: "20:00", To: "24:01"}}},
 		},
 	}
 	var fields []string
@@ -244,7 +251,8 @@ func TestProblemsAreNamed(t *testing.T) {
 		fields = append(fields, strings.TrimPrefix(p.Field, "hours[3]."))
 	}
 	want := "zone weekly[0].days weekly[0].from weekly[1].days[1] weekly[1].days[2] weekly[1].from weekly[1].to " +
-		"weekly[2].to holidays[0].date holidays[1].name holidays[2].date holidays[2].open[0].from holidays[2].open[0].to"
+		"weekly[2].to holidays[0].date holidays[1].name holidays[2].date holidays[2].open[0].from holidays[2].open[0].to " +
+		"holidays[2].open[1].to"
 	if got := strings.Join(fields, " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

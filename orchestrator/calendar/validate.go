@@ -95,17 +95,14 @@ func validateSpan(found *orchestrator.Problems, at string, o orchestrator.Openin
 	}
 }
 
-// parseSpan reads an opening. ok is false for what validateSpan refuses.
-func parseSpan(o orchestrator.Opening) (s span, ok bool) {
-	from, fromOK := clock(o.From)
-	to, toOK := clock(o.To)
-	if !fromOK || !toOK || from == daySeconds || from == to {
-		return span{}, false
-	}
+// spanOf reads an opening that validateSpan has nothing against.
+func spanOf(o orchestrator.Opening) span {
+	from, _ := clock(o.From)
+	to, _ := clock(o.To)
 	if to < from {
 		to += daySeconds
 	}
-	return span{from, to}, true
+	return span{from, to}
 }
 
 // clock reads "00:00" to "24:00" as seconds of the day.

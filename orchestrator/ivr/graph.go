@@ -82,7 +82,7 @@ func Loops[N comparable](starts []N, next func(N) []N) [][]N {
 type walk[N comparable] struct {
 	next  func(N) []N
 	trail []N       // from the walk's start to here
-	place map[N]int // in the trail
+	place map[N]int // in the trail, of those not done
 	done  map[N]bool
 	loops [][]N
 }
@@ -103,6 +103,5 @@ func (w *walk[N]) visit(node N) {
 		w.visit(other)
 	}
 	w.trail = w.trail[:len(w.trail)-1]
-	delete(w.place, node)
 	w.done[node] = true
 }
