@@ -2280,7 +2280,7 @@ type Scope string
 // Settings The tenant's own.
 type Settings struct {
 	// FeatureCodes What agents dial from their phones. Each code does one thing and may be dialled twice without harm.
-	FeatureCodes FeatureCodes `json:"feature_codes"`
+	FeatureCodes FeatureCodes `json:"feature_codes,omitempty,omitzero"`
 
 	// Language Of spoken prompts, BCP 47. Absent: en.
 	//
