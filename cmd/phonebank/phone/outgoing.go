@@ -248,6 +248,9 @@ func (p *Phone) strayResponse(res *sip.Response) {
 		r.SetDestination(res.Source())
 		return r
 	}
+	if p.ctx.Err() != nil {
+		return
+	}
 	if err := p.client.WriteRequest(request(sip.ACK, cseq.SeqNo)); err != nil || p.call(id.Value()) != nil {
 		return
 	}

@@ -265,8 +265,10 @@ func (p *Phone) Close() error {
 		// A PBX that answers nothing would hold a CANCEL for a minute and a half; closing the user agent
 		// ends every transaction.
 	}
-	err := p.ua.Close()
+	_ = p.ua.Close()
 	<-over
+	// Again: a request made after the first time has opened a socket of its own.
+	err := p.ua.Close()
 	if e := p.wire.Close(); err == nil && !errors.Is(e, net.ErrClosed) {
 		err = e
 	}

@@ -105,6 +105,7 @@ func mustEnd(t *testing.T, c *Call, want End) {
 }
 
 func TestCallIsHeardOnBothSidesAndTimed(t *testing.T) {
+	t.Parallel()
 	out, in := talking(t, Config{})
 	start := time.Now()
 	mustHear(t, out, agentHz, start)
@@ -146,6 +147,7 @@ func TestCallIsHeardOnBothSidesAndTimed(t *testing.T) {
 }
 
 func TestCalleeHangsUpByItself(t *testing.T) {
+	t.Parallel()
 	caller, callee := pair(t, Config{Behaviour: Behaviour{Action: Answer, After: 50 * time.Millisecond, HangUpAfter: 200 * time.Millisecond}})
 	out := dial(t, caller, DialOptions{})
 	mustEnd(t, out, End{By: Remote, Code: 200})
@@ -157,6 +159,7 @@ func TestCalleeHangsUpByItself(t *testing.T) {
 }
 
 func TestRejectIgnoreAndSilence(t *testing.T) {
+	t.Parallel()
 	caller, callee := pair(t, Config{})
 	for _, code := range []int{486, 480, 603} {
 		if err := callee.SetBehaviour(RejectWith(code)); err != nil {
@@ -191,6 +194,7 @@ func TestRejectIgnoreAndSilence(t *testing.T) {
 }
 
 func TestCancelReachesTheRingingPhone(t *testing.T) {
+	t.Parallel()
 	caller, callee := pair(t, Config{Behaviour: RingForever()})
 	ctx, cancel := context.WithCancel(context.Background())
 	out, err := caller.Dial(ctx, "2001", DialOptions{})
@@ -211,6 +215,7 @@ func TestCancelReachesTheRingingPhone(t *testing.T) {
 }
 
 func TestAnswerAndRejectByHand(t *testing.T) {
+	t.Parallel()
 	caller, callee := pair(t, Config{})
 	out := dial(t, caller, DialOptions{})
 	in, err := callee.WaitCall(patience(t))
@@ -239,6 +244,7 @@ func TestAnswerAndRejectByHand(t *testing.T) {
 }
 
 func TestBusyPhoneRefusesASecondCall(t *testing.T) {
+	t.Parallel()
 	out, in := talking(t, Config{})
 	second := open(t, Config{User: "3002", Registrar: in.phone.Addr()})
 	c := dial(t, second, DialOptions{})
@@ -249,6 +255,7 @@ func TestBusyPhoneRefusesASecondCall(t *testing.T) {
 }
 
 func TestDTMFArrivesWhole(t *testing.T) {
+	t.Parallel()
 	out, in := talking(t, Config{})
 	const digits = "1123#*00A"
 	if err := out.SendDTMF(patience(t), digits); err != nil {
@@ -270,6 +277,7 @@ func TestDTMFArrivesWhole(t *testing.T) {
 }
 
 func TestHoldSilencesBothWays(t *testing.T) {
+	t.Parallel()
 	out, in := talking(t, Config{})
 	mustHear(t, in, callerHz, time.Now())
 	if err := out.Hold(patience(t)); err != nil {
@@ -296,6 +304,7 @@ func TestHoldSilencesBothWays(t *testing.T) {
 }
 
 func TestCallerIdentityArrivesWhole(t *testing.T) {
+	t.Parallel()
 	caller, callee := pair(t, Config{Behaviour: RejectWith(480)})
 	name := `Müller, "O'Brien" \ ☎ ${EXTEN}` + "\r\nX-Evil: 1"
 	out := dial(t, caller, DialOptions{
@@ -326,6 +335,7 @@ func TestCallerIdentityArrivesWhole(t *testing.T) {
 }
 
 func TestUnpluggedPhoneIsGone(t *testing.T) {
+	t.Parallel()
 	out, in := talking(t, Config{})
 	in.phone.Unplug(true)
 	if err := out.Hangup(patience(t)); err == nil {
@@ -338,6 +348,7 @@ func TestUnpluggedPhoneIsGone(t *testing.T) {
 }
 
 func TestRecordingKeepsTheTimeline(t *testing.T) {
+	t.Parallel()
 	out, in := talking(t, Config{RecordDir: t.TempDir()})
 	mustHear(t, in, callerHz, time.Now())
 	began := in.Times().Answered
@@ -358,6 +369,7 @@ func TestRecordingKeepsTheTimeline(t *testing.T) {
 }
 
 func TestEventsTellTheStory(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var kinds []Kind
 	out, in := talking(t, Config{OnEvent: func(e Event) {
@@ -378,6 +390,7 @@ func TestEventsTellTheStory(t *testing.T) {
 }
 
 func TestCloseEndsEverything(t *testing.T) {
+	t.Parallel()
 	out, in := talking(t, Config{})
 	if err := in.phone.Close(); err != nil {
 		t.Fatal(err)
@@ -390,6 +403,7 @@ func TestCloseEndsEverything(t *testing.T) {
 }
 
 func TestGarbageDoesNotKillThePhone(t *testing.T) {
+	t.Parallel()
 	out, in := talking(t, Config{})
 	conn, err := net.Dial("udp", in.phone.Addr())
 	if err != nil {
@@ -467,6 +481,7 @@ func registrar(t *testing.T, password string) (addr string, requests func() []*s
 }
 
 func TestRegisterRenewAndUnregister(t *testing.T) {
+	t.Parallel()
 	addr, requests := registrar(t, "secret")
 	p := open(t, Config{User: "2001", Password: "secret", Registrar: addr, Expiry: 2 * time.Second})
 	if err := p.Register(patience(t)); err != nil {
@@ -499,6 +514,7 @@ func TestRegisterRenewAndUnregister(t *testing.T) {
 }
 
 func TestWrongPasswordIsAStatus(t *testing.T) {
+	t.Parallel()
 	addr, _ := registrar(t, "secret")
 	p := open(t, Config{User: "2001", Password: "wrong", Registrar: addr})
 	var status *StatusError
@@ -511,6 +527,7 @@ func TestWrongPasswordIsAStatus(t *testing.T) {
 }
 
 func TestConfigNamesEveryWrongField(t *testing.T) {
+	t.Parallel()
 	_, err := New(Config{
 		User: "a b", RTPPortMin: 10, RTPPortMax: 20, Expiry: time.Second, ToneHz: 10, Tones: []int{440, 450},
 		Behaviour: Behaviour{Action: "dance"},
@@ -521,6 +538,33 @@ func TestConfigNamesEveryWrongField(t *testing.T) {
 	for _, want := range []string{"user", "rtp ports", "expiry", "tone 10", "440 and 450", "dance", "registrar"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not name %q", err, want)
+		}
+	}
+}
+
+// Whoever wins, nobody may be left with half a call.
+func TestCancelCrossingTheAnswer(t *testing.T) {
+	t.Parallel()
+	const ring = 10 * time.Millisecond
+	caller, callee := pair(t, Config{Behaviour: AnswerAfter(ring), CallWaiting: true})
+	outcomes := make(map[int]int)
+	for i := range 60 {
+		ctx, cancel := context.WithTimeout(context.Background(), ring+time.Duration(i-20)*100*time.Microsecond)
+		out, err := caller.Dial(ctx, "2001", DialOptions{HangUpAfter: 10 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		end, err := out.WaitEnd(patience(t))
+		cancel()
+		if err != nil || end.By != Local || end.Err != nil {
+			t.Errorf("call %d ended %+v (%v)", i, end, err)
+		}
+		outcomes[end.Code]++
+	}
+	t.Logf("outcomes by status: %v", outcomes)
+	for _, in := range callee.Calls() {
+		if _, err := in.WaitEnd(patience(t)); err != nil {
+			t.Errorf("the callee still talks: %v", err)
 		}
 	}
 }
