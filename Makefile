@@ -1,0 +1,64 @@
+# Two commands do everything on a fresh Debian machine, as root or not:
+#   make demo    a call centre to look at
+#   make test    every test that needs no special hardware
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+GO       ?= go
+BIN      := bin
+CONSOLE  := api/console
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.13.1
+FAST     := ./orchestrator/... ./api/... ./adapters/journal/... ./adapters/speech/... ./adapters/secret/... ./cmd/ringmaster/cli/...
+BENCHES  := ./orchestrator/...
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: ## Run a call centre: real Asterisk, five desk phones, callers, console on http://localhost:8080
+	@docker/install.sh demo
+	@$(MAKE) --no-print-directory build
+	@exec $(BIN)/demo
+
+test: ## Run every test that needs no special hardware, installing what is missing
+	@docker/install.sh test
+	@$(MAKE) --no-print-directory $(CONSOLE)/dist/index.html
+	@$(MAKE) --no-print-directory console-test
+	$(GO) vet ./...
+	$(GO) test -count=1 -timeout 40m -p 1 ./...
+
+check: ## Run the fast tests: format, vet, unit, transcript, property, a short simulation
+	@test -z "$$(gofmt -s -l $$(git ls-files '*.go' | grep -v _gen.go))" || { gofmt -s -l $$(git ls-files '*.go' | grep -v _gen.go); echo "run gofmt -s -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) test -count=1 -timeout 10m -short $(FAST)
+
+build: $(CONSOLE)/dist/index.html ## Build ringmaster, phonebank and the demo into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ ./cmd/... ./docker/demo
+
+console: ## Build the web console
+	@rm -f $(CONSOLE)/dist/index.html
+	@$(MAKE) --no-print-directory $(CONSOLE)/dist/index.html
+
+$(CONSOLE)/dist/index.html: $(shell find $(CONSOLE)/src $(CONSOLE)/package-lock.json $(CONSOLE)/vite.config.ts api/openapi.yaml -type f 2>/dev/null)
+	cd $(CONSOLE) && npm ci --no-audit --no-fund --loglevel=error && npm run build
+
+console-test: ## Check the console's types and units
+	cd $(CONSOLE) && npm run check && npm test
+
+generate: ## Generate the API from api/openapi.yaml
+	$(GO) generate ./...
+
+lint: ## Run the linters of .golangci.yml
+	$(GO) run $(LINT) run ./...
+
+bench: ## Run the benchmarks the README quotes
+	$(GO) test -run '^$$' -bench . -benchmem $(BENCHES)
+
+sim: ## Simulate 10,000 seeds of calls, faults and restarts
+	$(GO) test -count=1 -timeout 60m ./orchestrator/simulation -sim.seeds=10000
+
+clean: ## Remove what was built; the Asterisk root in .lab stays
+	rm -rf $(BIN) $(CONSOLE)/node_modules
+	find $(CONSOLE)/dist -mindepth 1 ! -name README -delete
+
+.PHONY: help demo test check build console console-test generate lint bench sim clean
