@@ -250,7 +250,7 @@ func TestConnectedApplicationPlaysAndRecords(t *testing.T) {
 			AppData string `json:"app_data"`
 		}
 	}
-	for deadline := time.Now().Add(5 * time.Second); len(legs) == 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(5 * time.Second); (len(legs) == 0 || legs[0].Dialplan.AppData == "") && time.Now().Before(deadline); {
 		_, body := request(t, a, "GET", "/channels")
 		if err := json.Unmarshal(body, &legs); err != nil {
 			t.Fatal(err)
@@ -274,8 +274,13 @@ func TestConnectedApplicationPlaysAndRecords(t *testing.T) {
 	if status, body := request(t, a, "POST", "/channels/s1/record?name=one&format=wav"); status != 201 {
 		t.Fatalf("record: %d %s", status, body)
 	}
-	if _, err := os.Stat(filepath.Join(a.RecordingDir, "one.wav")); err != nil {
-		t.Error(err)
+	file := filepath.Join(a.RecordingDir, "one.wav")
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(file); err == nil {
+			return
+		} else if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
 	}
 }
 
