@@ -62,6 +62,7 @@ func (f *Floor) applyAttached(d o.SwitchAttached) {
 		c.Adrift = false
 		f.touch(c)
 	}
+	f.driftServices(d.Switch, false)
 	f.reconsider(d.Switch)
 }
 
@@ -86,7 +87,17 @@ func (f *Floor) applyDetached(d o.SwitchDetached) {
 		c.Adrift = true
 		f.touch(c)
 	}
+	f.driftServices(d.Switch, true)
 	f.reconsider(d.Switch)
+}
+
+func (f *Floor) driftServices(sw o.SwitchID, adrift bool) {
+	for _, id := range sortedKeys(f.Services) {
+		if s := f.Services[id]; s.Switch == sw {
+			s.Adrift = adrift
+			f.deadlines.set(s)
+		}
+	}
 }
 
 // reconsider brings the matcher in line for every agent at the switch's phones.

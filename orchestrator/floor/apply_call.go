@@ -122,6 +122,9 @@ func (f *Floor) waitInMatcher(c *call) {
 func (f *Floor) applyLeftQueue(d o.CallLeftQueue) {
 	c := f.Calls[d.Call]
 	f.matcher.Unwait(c.ID)
+	if d.Reason != o.ReasonConnected {
+		f.phase(c, o.PhaseFlow)
+	}
 	if q := f.Queues[d.Queue]; q != nil {
 		f.count(q, c.queue, d.Reason, d.Waited)
 	}

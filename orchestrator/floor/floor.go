@@ -146,8 +146,13 @@ func (f *Floor) emit(d o.Deed) {
 	f.fold(fact)
 }
 
-// command orders something of a switch, in the lane of its call or leg.
+// command orders something of a switch, in the lane of its call or leg. To a
+// switch that cannot be heard, or that is another's now, nothing is sent: once
+// it is synced, switchSynced orders again what is still wanted.
 func (f *Floor) command(sw o.SwitchID, lane string, do o.Action) {
+	if !f.attached(sw) {
+		return
+	}
 	id := o.CommandID{Epoch: f.cfg.Epoch, Seq: f.Seq, Index: len(f.out.Commands)}
 	f.out.Commands = append(f.out.Commands, o.Command{ID: id, Switch: sw, Lane: lane, Do: do})
 }

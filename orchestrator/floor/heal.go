@@ -48,7 +48,26 @@ func (f *Floor) switchSynced(e o.SwitchSynced) {
 		f.resume(c, there)
 	}
 	f.dropServices(e.Switch)
+	f.closeBridges(e)
 	f.settleAt(e.Switch)
+}
+
+// closeBridges removes what outlived its call: empty bridges survive on a
+// switch for ever (live-asterisk.md 1, 11).
+func (f *Floor) closeBridges(e o.SwitchSynced) {
+	used := map[o.BridgeID]bool{}
+	for _, c := range f.callsOn(e.Switch) {
+		used[c.Bridge] = true
+		if c.Offer != nil {
+			used[c.Offer.Bridge] = true
+		}
+	}
+	for _, b := range e.Snapshot.Bridges {
+		if len(b.Legs) == 0 && !used[b.Bridge] {
+			f.emit(o.Healed{Bridge: string(b.Bridge), Repair: "closed: empty"})
+			f.command(e.Switch, string(b.Bridge), o.CloseBridge{Bridge: b.Bridge})
+		}
+	}
 }
 
 func (f *Floor) healEndpoints(e o.SwitchSynced) {
@@ -122,6 +141,10 @@ func (f *Floor) adopt(sw o.SwitchID, s o.SnapshotLeg) {
 		if s.State == o.LegIsUp {
 			f.legUp(s.Leg)
 		}
+	case s.Entry == o.EntryAgent && s.Stamp == (o.Stamp{}):
+		f.legOffered(o.LegOffered{
+			Switch: sw, Leg: s.Leg, Entry: s.Entry, Dialled: s.Dialled, Caller: s.Caller, Endpoint: s.Endpoint,
+		})
 	default:
 		f.emit(o.Healed{Leg: s.Leg, Repair: "hung up: unknown here"})
 		f.command(sw, string(s.Leg), o.Hangup{Leg: s.Leg, Cause: o.CauseNormal})

@@ -31,8 +31,12 @@ func (f *Floor) matchCall(c *call) {
 		return
 	}
 	// Somebody may be ahead of this call in its bucket; whoever is first gets
-	// the agent.
-	if choice, ok := f.matcher.BestAgent(c.Bucket); ok {
+	// the agent, and this call the next one. Each round takes one agent.
+	for c.Phase == o.PhaseQueued {
+		choice, ok := f.matcher.BestAgent(c.Bucket)
+		if !ok {
+			return
+		}
 		f.matchAgentTo(choice, triggerCall)
 	}
 }

@@ -107,6 +107,9 @@ func (f *Floor) agentLegUp(c *call) {
 	if c.Play != "" {
 		f.emit(o.PlayEnded{Call: c.ID, Leg: c.Leg, Play: c.Play, Status: o.PlayStopped})
 	}
+	if !f.up(c) { // the answer we ordered failed, or is late
+		f.order(c, o.Answer{Leg: c.Leg})
+	}
 	f.order(c, o.Connect{
 		Bridge: c.Offer.Bridge, Stamp: f.stamp(c.ID, c.Leg, o.RoleBridge), A: c.Leg, B: c.Offer.Leg,
 	})

@@ -209,6 +209,7 @@ type service struct {
 	Play    o.PlayID
 	Tries   int
 	By      time.Time
+	Adrift  bool // its switch cannot be heard
 
 	slot int
 }
