@@ -232,6 +232,8 @@ func (s *Switch) connect(a orchestrator.Connect) (answer, string) {
 		return s.object("connect of leg %s with itself", a.A)
 	case x == nil || y == nil:
 		return orchestrator.ResultNotFound, ""
+	case x.entry != "" && x.state != orchestrator.LegIsUp || y.entry != "" && y.state != orchestrator.LegIsUp:
+		return orchestrator.ResultRejected, "no early bridge: the caller is not answered"
 	case x.state != orchestrator.LegIsUp || y.state != orchestrator.LegIsUp:
 		return s.object("connect of legs %s (%s) and %s (%s)", x.id, x.state, y.id, y.state)
 	}

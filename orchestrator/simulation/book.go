@@ -303,7 +303,11 @@ func (b *book) foldCall(at time.Time, deed orchestrator.Deed) {
 		b.phase(c, at, orchestrator.PhaseQueued)
 		c.inQueue, c.queue, c.version, c.priority, c.queued = true, d.Queue, d.Version, d.Priority, d.Arrived
 	case orchestrator.CallLeftQueue:
-		b.call(d.Call).inQueue = false
+		c := b.call(d.Call)
+		c.inQueue = false
+		if d.Reason != orchestrator.ReasonConnected {
+			b.phase(c, at, orchestrator.PhaseFlow)
+		}
 	case orchestrator.OfferMade:
 		c := b.call(d.Call)
 		b.phase(c, at, orchestrator.PhaseRinging)

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"bytes"
+	"regexp"
 
 	"ringmaster/orchestrator"
 	"ringmaster/orchestrator/floor"
@@ -61,7 +62,8 @@ func (w *World) folds() {
 	for _, fact := range w.tape.Facts {
 		f.Apply(fact)
 	}
-	if a, b := w.floor.Image(), f.Image(); !bytes.Equal(a, b) {
+	// Inputs that told nothing moved the floor's clock and count; nothing else.
+	if a, b := place.ReplaceAll(w.floor.Image(), nil), place.ReplaceAll(f.Image(), nil); !bytes.Equal(a, b) {
 		w.fail("fold: a floor that applies the facts differs from the one that decided them:\n decided %s\n folded  %s", near(a, b), near(b, a))
 	}
 	restored, err := floor.Restore(w.floorConfig(), w.floor.Image())
@@ -73,6 +75,9 @@ func (w *World) folds() {
 		w.fail("fold: a floor made of an image differs from it:\n was %s\n is  %s", near(a, b), near(b, a))
 	}
 }
+
+// place is where in line an image was taken.
+var place = regexp.MustCompile(`"Seq":[0-9]+,"At":"[^"]*",`)
 
 // near is a around the first byte in which it differs from b.
 func near(a, b []byte) []byte {

@@ -11,7 +11,10 @@ type pairs struct{ w *World }
 
 func (p *pairs) fact(o.Fact) {}
 
-func (p *pairs) step(in o.Input, out o.Effects) {
+func (p *pairs) step(_ o.Input, out o.Effects) {
+	if p.w.book.attached[p.w.sw.ID()].IsZero() {
+		return // nothing is ordered of a switch that cannot be heard
+	}
 	dialled, hung := map[o.LegID]o.Dial{}, map[o.LegID]bool{}
 	played, music := map[o.PlayID]bool{}, map[o.LegID]bool{}
 	for _, c := range out.Commands {

@@ -14,7 +14,7 @@ func (p *phases) fact(f orchestrator.Fact) {
 		}
 	case orchestrator.NodeEntered:
 		c := p.going(d.Call, f)
-		p.want(c, f, c.phase == orchestrator.PhaseFlow || !c.inQueue && c.phase == orchestrator.PhaseQueued)
+		p.want(c, f, c.phase == orchestrator.PhaseFlow)
 	case orchestrator.CallQueued:
 		c := p.going(d.Call, f)
 		p.want(c, f, c.phase == orchestrator.PhaseFlow && !c.inQueue)

@@ -15,6 +15,10 @@ type possible struct {
 	plays   map[o.PlayID]bool // still to be heard, as far as the floor knows
 	bridges map[o.BridgeID]bool
 	fenced  map[o.SwitchID]bool
+
+	// justGone are the legs this step's snapshot lacks. The floor closes them
+	// one by one; what it orders of one before its turn is no fault.
+	justGone map[o.LegID]bool
 }
 
 // ledger is what the floor knows of one leg.
@@ -30,13 +34,14 @@ type ledger struct {
 func newPossible(w *World) *possible {
 	return &possible{
 		w: w, legs: map[o.LegID]*ledger{}, plays: map[o.PlayID]bool{}, bridges: map[o.BridgeID]bool{},
-		fenced: map[o.SwitchID]bool{},
+		fenced: map[o.SwitchID]bool{}, justGone: map[o.LegID]bool{},
 	}
 }
 
 func (p *possible) fact(o.Fact) {}
 
 func (p *possible) step(in o.Input, out o.Effects) {
+	clear(p.justGone)
 	p.learn(in.Event)
 	for _, c := range out.Commands {
 		if p.fenced[c.Switch] {
@@ -93,8 +98,9 @@ func (p *possible) learnAll(snap o.Snapshot) {
 		l.up = l.up || s.State == o.LegIsUp
 	}
 	for id, l := range p.legs { // order-free: each by itself
-		if !there[id] {
+		if !there[id] && !l.ended {
 			l.ended = true
+			p.justGone[id] = true
 		}
 	}
 	for _, b := range snap.Bridges {
@@ -114,6 +120,8 @@ func (p *possible) leg(id o.LegID) *ledger {
 func (p *possible) alive(id o.LegID) string {
 	l := p.leg(id)
 	switch {
+	case p.justGone[id]:
+		return ""
 	case l.ended:
 		return "the leg has ended or never was"
 	case l.hungUp:

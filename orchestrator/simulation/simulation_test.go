@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"flag"
+	"strings"
 	"testing"
 
 	"ringmaster/orchestrator"
@@ -13,6 +14,7 @@ var (
 	seeds = flag.Int("sim.seeds", 200, "how many seeds to run")
 	seed  = flag.Uint64("sim.seed", 0, "the first seed")
 	calls = flag.Int("sim.calls", 40, "calls per seed")
+	all   = flag.Bool("sim.all", false, "go on after a failure, with one line for each")
 )
 
 // TestSeeds plays each seed twice, which must be the same to the last byte, and
@@ -23,7 +25,12 @@ func TestSeeds(t *testing.T) {
 	for s := *seed; s < *seed+uint64(*seeds); s++ {
 		plan := simulation.NewPlan(s, *calls)
 		first := simulation.Run(plan)
-		if first.Failure != nil {
+		switch {
+		case first.Failure == nil:
+		case *all:
+			t.Errorf("seed %d, step %d: %s", s, first.Failure.Step, strings.SplitN(first.Failure.Text, "\n", 2)[0])
+			continue
+		default:
 			t.Fatal(first.Failure)
 		}
 		if second := simulation.Run(plan); second.Hash != first.Hash {
