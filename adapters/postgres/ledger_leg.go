@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ringmaster/orchestrator"
+)
+
+// foldLeg takes in what happened to one leg of a call. Service legs belong to
+// no call and have no row.
+func (l *ledger) foldLeg(f orchestrator.Fact) error {
+	switch d := f.What.(type) {
+	case orchestrator.LegStarted:
+		return l.legStarted(f, d)
+	case orchestrator.LegRang:
+		return l.withLeg(d.Call, d.Leg, func(leg *legRow) {
+			if leg.RangAt == nil {
+				leg.RangAt = maybe(f.At)
+			}
+		})
+	case orchestrator.LegAnswered:
+		return l.withLeg(d.Call, d.Leg, func(leg *legRow) { l.legAnswered(f.At, leg) })
+	case orchestrator.LegHeld:
+		return l.withLeg(d.Call, d.Leg, func(leg *legRow) {
+			if leg.HeldSince == nil {
+				leg.HeldSince = maybe(f.At)
+			}
+		})
+	case orchestrator.LegResumed:
+		return l.withLeg(d.Call, d.Leg, func(leg *legRow) { leg.resume(f.At) })
+	case orchestrator.LegClosed:
+		return l.withLeg(d.Call, d.Leg, func(leg *legRow) {
+			leg.resume(f.At)
+			leg.EndedAt = maybe(f.At)
+			leg.Cause, leg.SIPStatus, leg.EndedBy = d.Cause, d.SIP, clean(string(d.By))
+		})
+	}
+	return nil
+}
+
+func (l *ledger) legStarted(f orchestrator.Fact, d orchestrator.LegStarted) error {
+	if d.Call == "" {
+		return nil
+	}
+	if l.calls.rows[string(d.Call)] == nil {
+		return noCall(d.Call)
+	}
+	key := legKey{string(d.Call), clean(string(d.Leg))}
+	if l.legs.rows[key] != nil {
+		return fmt.Errorf("leg %s started before", d.Leg)
+	}
+	l.legs.insert(key, legRow{
+		TenantID: l.tenant, CallID: key.call, ID: key.leg, Seq: f.Seq, Idx: f.Index, SwitchID: clean(string(d.Switch)),
+		Role: clean(string(d.Role)), Endpoint: clean(d.Endpoint), AgentID: clean(string(d.Agent)),
+		SIPCallID: clean(d.SIPCall), StartedAt: stamp(f.At),
+	})
+	return nil
+}
+
+// legAnswered: the caller's leg being answered is the call being answered.
+func (l *ledger) legAnswered(at time.Time, leg *legRow) {
+	if leg.AnsweredAt == nil {
+		leg.AnsweredAt = maybe(at)
+	}
+	call := l.calls.rows[leg.CallID]
+	if leg.Role == string(orchestrator.RoleCaller) && call != nil && call.AnsweredAt == nil {
+		l.calls.edit(leg.CallID).AnsweredAt = leg.AnsweredAt
+	}
+}
+
+func (l *ledger) withLeg(call orchestrator.CallID, id orchestrator.LegID, change func(*legRow)) error {
+	if call == "" {
+		return nil
+	}
+	leg := l.legs.edit(legKey{string(call), clean(string(id))})
+	if leg == nil {
+		return fmt.Errorf("no leg %s of call %s is known", id, call)
+	}
+	change(leg)
+	return nil
+}
+
+// resume ends a hold, if there is one, and counts it.
+func (r *legRow) resume(at time.Time) {
+	if r.HeldSince != nil {
+		r.HeldMs += int64(orchestrator.MillisOf(max(0, stamp(at).Sub(*r.HeldSince))))
+		r.HeldSince = nil
+	}
+}
+
+// checkUUID accepts the one form the floor makes: what the database gives back
+// must be what it was given.
+func checkUUID(what, id string) error {
+	parsed, err := uuid.Parse(id)
+	if err != nil || parsed.String() != id {
+		return fmt.Errorf("%s id %q is not a UUID", what, clean(id))
+	}
+	return nil
+}
