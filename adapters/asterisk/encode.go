@@ -360,7 +360,7 @@ func sanitize(text string, limit int) string {
 	if utf8.RuneCountInString(clean) <= limit {
 		return clean
 	}
-	return string([]rune(clean)[:limit])
+	return strings.TrimSpace(string([]rune(clean)[:limit]))
 }
 
 // zeroWidthJoiner is kept: it holds emoji together.

@@ -318,6 +318,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"type":"ChannelTransfer","state":"channel_declined","referred_by":{"source_channel":{"id":"1"}}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		b := newBook("pbx")
+		b.ended = newMemory(4)
 		b.open("pbx/1", time.Now())
 		m, err := decode(raw)
 		var g *garbled

@@ -1,0 +1,246 @@
+package asterisk
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"ringmaster/orchestrator"
+)
+
+// sent is a request as the other side reads it.
+type sent struct {
+	method string
+	path   []string // unescaped
+	query  url.Values
+	body   map[string]any
+}
+
+// wire writes r as the client does and reads it back with Go's HTTP parser. It
+// fails unless exactly one request comes out.
+func wire(t *testing.T, r request) sent {
+	t.Helper()
+	base, _ := url.Parse("http://127.0.0.1:8088/ari")
+	c := &client{base: base, user: "rm", password: "secret"}
+	req, err := c.build(t.Context(), r)
+	if err != nil {
+		t.Fatalf("%s: %v", r.name, err)
+	}
+	var b bytes.Buffer
+	if err := req.Write(&b); err != nil {
+		t.Fatalf("%s: %v", r.name, err)
+	}
+	reader := bufio.NewReader(&b)
+	got, err := http.ReadRequest(reader)
+	if err != nil {
+		t.Fatalf("%s: read back: %v", r.name, err)
+	}
+	body, err := io.ReadAll(got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rest, _ := io.ReadAll(reader); len(rest) != 0 {
+		t.Fatalf("%s: %d bytes are left after the request: %q", r.name, len(rest), rest)
+	}
+	s := sent{method: got.Method, query: got.URL.Query()}
+	if len(got.URL.RequestURI()) > 4000 {
+		t.Fatalf("%s: the request line has %d bytes; Asterisk reads 4096", r.name, len(got.URL.RequestURI()))
+	}
+	for part := range strings.SplitSeq(strings.TrimPrefix(got.URL.EscapedPath(), "/ari/"), "/") {
+		plain, err := url.PathUnescape(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.path = append(s.path, plain)
+	}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &s.body); err != nil {
+			t.Fatalf("%s: body: %v", r.name, err)
+		}
+	}
+	for name, values := range got.Header {
+		if !slices.Contains([]string{"Authorization", "User-Agent", "Content-Type", "Content-Length"}, name) || len(values) != 1 {
+			t.Fatalf("%s: header %q: %q", r.name, name, values)
+		}
+	}
+	return s
+}
+
+// Whatever stands in a Dial: it is refused, or it is one create for that one
+// endpoint with the text whole and harmless in the variables.
+func FuzzEncodeCreate(f *testing.F) {
+	for _, text := range hostileTexts {
+		f.Add("0199-leg", "PJSIP/1001", text, text, "tenant", "call", true)
+		f.Add(text, "PJSIP/"+text, "4711", "Support", text, text, false)
+	}
+	f.Fuzz(func(t *testing.T, leg, endpoint, number, name, tenant, call string, auto bool) {
+		d := orchestrator.Dial{
+			Leg: orchestrator.LegID(leg), Endpoint: endpoint, AutoAnswer: auto,
+			Display: orchestrator.Party{Number: number, Name: name},
+			Stamp: orchestrator.Stamp{
+				Tenant: orchestrator.TenantID(tenant), Call: orchestrator.CallID(call), Leg: orchestrator.LegID(leg),
+				Role: orchestrator.RoleAgent, Epoch: 7,
+			},
+		}
+		r, err := encodeCreate("rm", d)
+		if err != nil {
+			return
+		}
+		s := wire(t, r)
+		want := url.Values{"endpoint": {endpoint}, "app": {"rm"}, "appArgs": {"v1,out"}, "channelId": {leg}}
+		if s.method != "POST" || !slices.Equal(s.path, []string{"channels", "create"}) || !maps.EqualFunc(s.query, want, slices.Equal) {
+			t.Fatalf("sent %+v, want query %v", s, want)
+		}
+		if !strings.HasPrefix(endpoint, "PJSIP/") || strings.ContainsAny(endpoint, "&,; \r\n$") {
+			t.Fatalf("endpoint %q was let through", endpoint)
+		}
+		checkVariables(t, s.body["variables"].(map[string]any), d)
+	})
+}
+
+func checkVariables(t *testing.T, vars map[string]any, d orchestrator.Dial) {
+	t.Helper()
+	allowed := []string{
+		"RM", "PJSIP_TRANSFER_HANDLING()", "CONNECTEDLINE(num)", "CONNECTEDLINE(name)",
+		"PJSIP_HEADER(add,Call-Info)", "PJSIP_HEADER(add,Alert-Info)",
+	}
+	for name, value := range vars {
+		text := value.(string)
+		if !slices.Contains(allowed, name) {
+			t.Fatalf("variable %q", name)
+		}
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) || len(text) > 400 {
+			t.Fatalf("%s is %q", name, text)
+		}
+	}
+	if vars["RM"] != d.Stamp.String() {
+		t.Fatalf("stamp %q, want %q", vars["RM"], d.Stamp)
+	}
+	if name, _ := vars["CONNECTEDLINE(name)"].(string); name != sanitize(d.Display.Name, nameRunes) {
+		t.Fatalf("name %q of %q", name, d.Display.Name)
+	}
+	if number, _ := vars["CONNECTEDLINE(num)"].(string); strings.ContainsAny(number, "<>@;\"' \\$%") {
+		t.Fatalf("number %q", number)
+	}
+	if _, auto := vars["PJSIP_HEADER(add,Call-Info)"]; auto != d.AutoAnswer {
+		t.Fatal("auto-answer headers are wrong")
+	}
+}
+
+// Every other encoder: refused, or one request to the right place with the
+// fields as they were.
+func FuzzEncodeOthers(f *testing.F) {
+	for _, text := range hostileTexts {
+		f.Add(text, text, text)
+	}
+	f.Add("1700000000.12", "beep", "0199")
+	f.Fuzz(func(t *testing.T, id, text, other string) {
+		if checkID("leg", id) != nil {
+			return
+		}
+		check := func(r request, err error, method string, query url.Values, path ...string) {
+			t.Helper()
+			if err != nil {
+				return
+			}
+			s := wire(t, r)
+			if s.method != method || !slices.Equal(s.path, path) || len(query) > 0 && !maps.EqualFunc(s.query, query, slices.Equal) {
+				t.Fatalf("sent %+v, want %s %q %v", s, method, path, query)
+			}
+		}
+		check(encodeAnswer(id), nil, "POST", nil, "channels", id, "answer")
+		check(encodeHangup(id, 17), nil, "DELETE", url.Values{"reason_code": {"17"}}, "channels", id)
+		check(encodeDial(id, 1), nil, "POST", url.Values{"timeout": {"1"}}, "channels", id, "dial")
+		check(encodeStopMusic(id), nil, "DELETE", nil, "channels", id, "moh")
+		check(encodeCloseBridge(id), nil, "DELETE", nil, "bridges", id)
+		check(encodeRefuseTransfer(id), nil, "POST", nil, "channels", id, "transfer_progress")
+		check(encodeStopPlay(orchestrator.PlayID(id)), nil, "DELETE", nil, "playbacks", id)
+		check(encodeSeparate("b", id), nil, "POST", url.Values{"channel": {id}}, "bridges", "b", "removeChannel")
+
+		r, err := encodeStartMusic(id, text)
+		if text != "" {
+			check(r, err, "POST", url.Values{"mohClass": {text}}, "channels", id, "moh")
+		}
+		r, err = encodeDigits(id, text)
+		check(r, err, "POST", url.Values{"dtmf": {text}}, "channels", id, "dtmf")
+		r, err = encodeStamp(id, text)
+		check(r, err, "POST", url.Values{"variable": {"RM"}, "value": {text}}, "channels", id, "variable")
+		r, err = encodeContinue(id, text, other)
+		if text != "" || other != "" {
+			check(r, err, "POST", url.Values{"context": {text}, "extension": {other}, "priority": {"1"}}, "channels", id, "continue")
+		}
+		r, err = encodeJoin("b", id, other)
+		check(r, err, "POST", url.Values{"channel": {id + "," + other}}, "bridges", "b", "addChannel")
+		if err == nil && strings.Count(id+","+other, ",") != 1 {
+			t.Fatalf("more than two legs in %q", id+","+other)
+		}
+		for _, m := range []orchestrator.Media{{Sound: text}, {File: text}} {
+			r, err = encodePlay(id, orchestrator.Play{Play: "p", Media: []orchestrator.Media{m}})
+			check(r, err, "POST", nil, "channels", id, "play", "p")
+			if err == nil && (strings.ContainsAny(text, ":,\r\n\\ ") || dotted(text)) {
+				t.Fatalf("media %q was let through", text)
+			}
+		}
+	})
+}
+
+var hostileTexts = []string{
+	"", ".", "..", "a", "../../etc/passwd", "a/b", "a?b=c", "a&b", "a#b", "a%2Fb", "a b", "a,b", "a\r\nX-Evil: 1\r\n\r\nGET / HTTP/1.1",
+	"\x00", "\x1b[2J", "\xff\xfe", "${SHELL(id)}", "$[1+1]", `O'Brien, "Bob" <sip:root@127.0.0.1>;a=b`, `"}],"variables":{"X":"1"`,
+	"Müller", "👩\u200d💻 📞", "\u202egnp.exe", "\u2028", "Local/s@default", "PJSIP/1001&PJSIP/1002", strings.Repeat("long ", 100), "*11", "+49 30 1",
+}
+
+func FuzzSanitize(f *testing.F) {
+	for _, text := range hostileTexts {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got := sanitize(text, nameRunes)
+		switch {
+		case !utf8.ValidString(got), utf8.RuneCountInString(got) > nameRunes, strings.ContainsFunc(got, unicode.IsControl):
+			t.Fatalf("%q became %q", text, got)
+		case sanitize(got, nameRunes) != got:
+			t.Fatalf("%q is not stable: %q", got, sanitize(got, nameRunes))
+		}
+	})
+}
+
+func TestSanitizeKeepsNames(t *testing.T) {
+	for in, want := range map[string]string{
+		"Müller, \"O'Brien\"":  "Müller, \"O'Brien\"",
+		"👩\u200d💻":             "👩\u200d💻",
+		"a\r\nb":               "ab",
+		" \tx\u200b\u202ey\n ": "xy",
+		"\xffx":                "\uFFFDx",
+		"${SHELL(id)}":         "${SHELL(id)}",
+	} {
+		if got := sanitize(in, nameRunes); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestMediaNeedsAPlainName(t *testing.T) {
+	for _, m := range []orchestrator.Media{
+		{}, {Say: "hello"}, {Sound: "a", File: "/b"}, {Sound: "../x"}, {Sound: "a/../b"}, {Sound: "/abs"}, {Sound: "http://x/y.wav"},
+		{Sound: "x,recording:y"}, {File: "relative"}, {File: "/a/../b"}, {File: "/a b"}, {File: "/"}, {File: "/a/"}, {File: "//a"},
+	} {
+		if uri, err := mediaURI(m); err == nil {
+			t.Errorf("%+v became %q", m, uri)
+		}
+	}
+	for _, m := range []orchestrator.Media{{Sound: "digits/1"}, {Sound: "vm-sorry"}, {File: "/var/lib/x-1/a.b_c"}} {
+		if _, err := mediaURI(m); err != nil {
+			t.Errorf("%+v: %v", m, err)
+		}
+	}
+}
