@@ -1,0 +1,377 @@
+package asterisk
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ringmaster/cmd/phonebank/phone"
+	"ringmaster/orchestrator"
+)
+
+// What only shows on a real Asterisk and is not in the conformance suite.
+
+var minted = struct {
+	sync.Mutex
+	n uint64
+}{n: uint64(time.Now().UnixNano())}
+
+func newID() string {
+	minted.Lock()
+	defer minted.Unlock()
+	minted.n++
+	return orchestrator.Minter{Space: minted.n}.Mint(time.Now(), 1, 1)
+}
+
+// atWork is an adapter at the real place, synced.
+func atWork(t testing.TB, change func(*Config)) *office {
+	t.Helper()
+	p := atPlace(t)
+	c := p.config(t)
+	if change != nil {
+		change(&c)
+	}
+	sw, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, desk := range p.phones {
+		if err := desk.SetBehaviour(phone.RingForever()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := openOffice(t, sw, p)
+	expect[orchestrator.SwitchSynced](o, 0, nil)
+	return o
+}
+
+// caller is a claimed and answered leg from the trunk.
+func (o *office) caller() (*phone.Call, orchestrator.LegID) {
+	o.Helper()
+	mark := o.mark()
+	call, err := o.trunk.Dial(context.Background(), "4930555", phone.DialOptions{CallerNumber: "+493012345", CallerName: "Clara"})
+	if err != nil {
+		o.Fatal(err)
+	}
+	e, _ := expect[orchestrator.LegOffered](o, mark, nil)
+	o.Cleanup(func() { _ = within(patience, call.Hangup) })
+	o.must(orchestrator.Claim{Leg: e.Leg, Stamp: stampOf(e.Leg, orchestrator.RoleCaller)})
+	o.must(orchestrator.Answer{Leg: e.Leg})
+	expect(o, mark, func(e2 orchestrator.LegUp) bool { return e2.Leg == e.Leg })
+	return call, e.Leg
+}
+
+func stampOf(leg orchestrator.LegID, role orchestrator.LegRole) orchestrator.Stamp {
+	return orchestrator.Stamp{Tenant: "acme", Call: "call", Leg: leg, Role: role, Epoch: 1}
+}
+
+// ring dials the n-th phone and returns both ends.
+func (o *office) ring(n int, display orchestrator.Party, auto bool) (*phone.Call, orchestrator.LegID) {
+	o.Helper()
+	mark := o.mark()
+	id := orchestrator.LegID(newID())
+	old := len(o.phones[n].Calls())
+	o.must(orchestrator.Dial{
+		Leg: id, Stamp: stampOf(id, orchestrator.RoleAgent), Endpoint: "PJSIP/" + o.phones[n].User(),
+		Display: display, Timeout: 10000, AutoAnswer: auto,
+	})
+	o.Cleanup(func() { o.do(orchestrator.Hangup{Leg: id}) })
+	expect(o, mark, func(e orchestrator.LegRinging) bool { return e.Leg == id })
+	calls := o.phones[n].Calls()
+	if len(calls) <= old {
+		o.Fatal("the phone has no new call")
+	}
+	return calls[len(calls)-1], id
+}
+
+// agent is the n-th phone, dialled and answered.
+func (o *office) agent(n int) (*phone.Call, orchestrator.LegID) {
+	o.Helper()
+	mark := o.mark()
+	call, leg := o.ring(n, orchestrator.Party{Number: "+493012345", Name: "Clara"}, false)
+	if err := within(patience, call.Answer); err != nil {
+		o.Fatal(err)
+	}
+	expect(o, mark, func(e orchestrator.LegUp) bool { return e.Leg == leg })
+	return call, leg
+}
+
+func (o *office) connect(a, b orchestrator.LegID) orchestrator.BridgeID {
+	o.Helper()
+	mark := o.mark()
+	bridge := orchestrator.BridgeID(newID())
+	o.must(orchestrator.Connect{Bridge: bridge, Stamp: stampOf(a, orchestrator.RoleBridge), A: a, B: b})
+	for _, leg := range []orchestrator.LegID{a, b} {
+		expect(o, mark, func(e orchestrator.Joined) bool { return e.Leg == leg && e.Bridge == bridge })
+	}
+	o.Cleanup(func() { o.do(orchestrator.CloseBridge{Bridge: bridge}) })
+	return bridge
+}
+
+// A display is text on the phone and nothing else: Asterisk does not evaluate
+// what it is given as the value of a variable.
+func TestDisplayIsOnlyShown(t *testing.T) {
+	o := atWork(t, nil)
+	proof := filepath.Join(o.pbx.Dir, "proof")
+	for _, name := range []string{
+		"${SHELL(touch " + proof + ")}", "${ENV(HOME)} ${CHANNEL} $[1+1]", `Müller, "O'Brien" \ %s`, "👩\u200d💻 Zoë", "<sip:evil@127.0.0.1>;x=y",
+	} {
+		call, leg := o.ring(0, orchestrator.Party{Number: "+493012345", Name: name}, false)
+		if call.PeerName() != name || call.Peer() != "+493012345" {
+			t.Errorf("the phone shows %q, %q, want %q", call.PeerName(), call.Peer(), name)
+		}
+		o.must(orchestrator.Hangup{Leg: leg})
+		_, _ = call.WaitEnd(t.Context())
+	}
+	call, leg := o.ring(0, orchestrator.Party{Number: "1\r\nX-Evil: 1", Name: "a\r\nX-Evil: 1\r\n\r\nb"}, false)
+	if call.Header("X-Evil") != "" || call.PeerName() != "aX-Evil: 1b" || call.Peer() != "1X-Evil1" {
+		t.Errorf("the phone shows %q, %q; X-Evil is %q", call.PeerName(), call.Peer(), call.Header("X-Evil"))
+	}
+	o.must(orchestrator.Hangup{Leg: leg})
+	if _, err := os.Stat(proof); err == nil {
+		t.Error("the name was executed")
+	}
+}
+
+func TestAutoAnswerHeaders(t *testing.T) {
+	o := atWork(t, nil)
+	call, _ := o.ring(0, orchestrator.Party{Number: "1"}, true)
+	if !strings.HasSuffix(call.Header("Call-Info"), ";answer-after=0") || !strings.Contains(call.Header("Alert-Info"), "info=alert-autoanswer") {
+		t.Errorf("Call-Info %q, Alert-Info %q", call.Header("Call-Info"), call.Header("Alert-Info"))
+	}
+	plain, _ := o.ring(1, orchestrator.Party{Number: "1"}, false)
+	if plain.Header("Call-Info") != "" || plain.Header("Alert-Info") != "" {
+		t.Error("a phone that was not asked to answer by itself got the headers")
+	}
+}
+
+// A lost race or a caller who went must not leave "missed call" on the phone
+// (RFC 3326 with Q.850 cause 26).
+func TestAnsweredElsewhereReachesThePhone(t *testing.T) {
+	o := atWork(t, nil)
+	call, leg := o.ring(0, orchestrator.Party{Number: "1"}, false)
+	o.must(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseAnsweredElsewhere})
+	if _, err := call.WaitEnd(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	reasons := strings.Join(call.End().Reasons, " | ")
+	if !strings.Contains(reasons, "Call completed elsewhere") || !strings.Contains(reasons, "cause=26") {
+		t.Errorf("the phone was told %q", reasons)
+	}
+}
+
+// The caller must not be shown their own number as the one they talk to, which
+// is what setting CALLERID on the agent's leg leads to.
+func TestCallerSeesTheAgentNotThemselves(t *testing.T) {
+	o := atWork(t, nil)
+	_, a := o.caller()
+	_, b := o.agent(0)
+	o.connect(a, b)
+	var c struct {
+		Connected struct{ Number, Name string }
+	}
+	channel := o.sw.book.channelOf(a)
+	if err := o.sw.rest.send(t.Context(), encodeRead("channels", channel), &c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Connected.Number == "+493012345" {
+		t.Errorf("the caller is connected to %+v", c.Connected)
+	}
+	t.Logf("the caller is connected to %+v", c.Connected)
+}
+
+// The transfer keys are refused for now: the phone says so, the call goes on,
+// and Asterisk does not move it behind our back.
+func TestTransferByThePhoneIsRefused(t *testing.T) {
+	o := atWork(t, nil)
+	call, a := o.caller()
+	agent, b := o.agent(0)
+	o.connect(a, b)
+	err := within(patience, func(ctx context.Context) error { return agent.Transfer(ctx, "1002") })
+	if err == nil || !strings.Contains(err.Error(), "603") {
+		t.Errorf("the phone was told %v, want 603", err)
+	}
+	if !call.Up() || !agent.Up() || count[orchestrator.Left](o, 0, nil) != 0 {
+		t.Error("the call did not go on")
+	}
+}
+
+func TestWatchMayChangeAtAnyTime(t *testing.T) {
+	o := atWork(t, func(c *Config) { c.Endpoints = c.Endpoints[:1] })
+	first, second := "PJSIP/"+o.phones[0].User(), "PJSIP/"+o.phones[1].User()
+	o.sw.Watch([]string{second, "PJSIP/9999", "nonsense", second})
+	e, _ := expect(o, 0, func(e orchestrator.EndpointChanged) bool { return e.Endpoint == second })
+	if !e.Reachable || e.InUse {
+		t.Errorf("told %+v", e)
+	}
+	if e, _ := expect(o, 0, func(e orchestrator.EndpointChanged) bool { return e.Endpoint == "PJSIP/9999" }); e.Reachable {
+		t.Errorf("told %+v of a phone that does not exist", e)
+	}
+	mark := o.mark()
+	o.ring(0, orchestrator.Party{Number: "1"}, false)
+	o.ring(1, orchestrator.Party{Number: "1"}, false)
+	expect(o, mark, func(e orchestrator.EndpointChanged) bool { return e.Endpoint == second && e.InUse })
+	if n := count(o, mark, func(e orchestrator.EndpointChanged) bool { return e.Endpoint == first }); n != 0 {
+		t.Errorf("%d changes of a phone that is watched no more", n)
+	}
+	if n := count(o, mark, func(e orchestrator.EndpointChanged) bool { return e.Endpoint == second }); n != 1 {
+		t.Errorf("one change was told %d times", n)
+	}
+	o.sw.Resync()
+	s, _ := expect[orchestrator.SwitchSynced](o, mark, nil)
+	if len(s.Snapshot.Endpoints) != 2 {
+		t.Errorf("the snapshot has %+v", s.Snapshot.Endpoints)
+	}
+}
+
+// More endpoints than fit into one request line.
+func TestManyEndpoints(t *testing.T) {
+	many := make([]string, 500)
+	for i := range many {
+		many[i] = fmt.Sprintf("PJSIP/%s-%04d", strings.Repeat("e", 75), i)
+	}
+	o := atWork(t, func(c *Config) { c.Endpoints = append(slices.Clone(many), c.Endpoints...) })
+	e, _ := expect[orchestrator.SwitchSynced](o, 0, nil)
+	reachable := 0
+	for _, p := range e.Snapshot.Endpoints {
+		if p.Reachable {
+			reachable++
+		}
+	}
+	if len(e.Snapshot.Endpoints) != 500+desks || reachable != desks {
+		t.Errorf("%d endpoints, %d reachable", len(e.Snapshot.Endpoints), reachable)
+	}
+}
+
+// A wrong password is said in words that lead to the file; it is tried again,
+// not given up.
+func TestWrongPassword(t *testing.T) {
+	p := atPlace(t)
+	c := p.config(t)
+	c.Password = "wrong"
+	sw, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := openOffice(t, sw, p)
+	e, _ := expect[orchestrator.SwitchLost](o, 0, nil)
+	if !strings.Contains(e.Reason, "ari.conf") || strings.Contains(e.Reason, "wrong") {
+		t.Errorf("the reason is %q", e.Reason)
+	}
+	time.Sleep(time.Second)
+	if n := count[orchestrator.SwitchLost](o, 0, nil); n != 1 {
+		t.Errorf("the same reason was told %d times", n)
+	}
+}
+
+// A frozen Asterisk is found and, thawed, read again; the calls are still there.
+func TestFrozenSwitch(t *testing.T) {
+	o := atWork(t, nil)
+	call, a := o.caller()
+	agent, b := o.agent(0)
+	bridge := o.connect(a, b)
+	if err := o.pbx.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	frozen := time.Now()
+	thaw := time.AfterFunc(12*time.Second, func() { _ = o.pbx.Thaw() })
+	defer thaw.Stop()
+	defer func() { _ = o.pbx.Thaw() }()
+	for count[orchestrator.SwitchLost](o, 0, nil) == 0 && time.Since(frozen) < 11*time.Second {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if took := time.Since(frozen); took > 10*time.Second {
+		t.Errorf("found after %v", took)
+	} else {
+		t.Logf("found after %v", took)
+	}
+	if result, _ := o.do(orchestrator.StopMusic{Leg: a}); result == orchestrator.ResultAccepted {
+		t.Error("a frozen switch accepted a command")
+	}
+	time.Sleep(time.Until(frozen.Add(12 * time.Second)))
+	mark := o.mark()
+	e, _ := expect[orchestrator.SwitchSynced](o, max(mark-2, 1), nil)
+	if len(e.Snapshot.Legs) != 2 || e.Snapshot.Legs[0].Bridge != bridge || !call.Up() || !agent.Up() {
+		t.Errorf("after the thaw: %+v", e.Snapshot)
+	}
+}
+
+// Twenty calls a second for some seconds, each answered, given music, offered to
+// a phone that rejects it and hung up: every leg ends once, nothing is left.
+func TestStorm(t *testing.T) {
+	o := atWork(t, func(c *Config) { c.CreatesPerSecond = 60; c.Log = nil })
+	for _, desk := range o.phones {
+		if err := desk.SetBehaviour(phone.RejectWith(486)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const calls = 100
+	var all sync.WaitGroup
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	offered := make(chan orchestrator.LegID, calls)
+	go func() {
+		for i := 0; i < calls; {
+			o.mu.Lock()
+			var found []orchestrator.LegID
+			for _, s := range o.seen {
+				if e, ok := s.event.(orchestrator.LegOffered); ok {
+					found = append(found, e.Leg)
+				}
+			}
+			o.mu.Unlock()
+			for ; i < len(found); i++ {
+				offered <- found[i]
+			}
+			time.Sleep(time.Millisecond)
+		}
+		close(offered)
+	}()
+	go func() {
+		for range calls {
+			<-tick.C
+			if _, err := o.trunk.Dial(context.Background(), "4930555", phone.DialOptions{CallerNumber: "+49301"}); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	n := 0
+	for leg := range offered {
+		desk := o.phones[n%desks]
+		n++
+		all.Go(func() {
+			for _, a := range []orchestrator.Action{
+				orchestrator.Claim{Leg: leg, Stamp: stampOf(leg, orchestrator.RoleCaller)},
+				orchestrator.Answer{Leg: leg}, orchestrator.StartMusic{Leg: leg},
+			} {
+				if result, reason := o.do(a); result != orchestrator.ResultAccepted {
+					t.Errorf("%T: %s %s", a, result, reason)
+				}
+			}
+			id := orchestrator.LegID(newID())
+			d := dialOf(string(id))
+			d.Endpoint = "PJSIP/" + desk.User()
+			if result, reason := o.do(d); result != orchestrator.ResultAccepted {
+				t.Errorf("dial: %s %s", result, reason)
+				return
+			}
+			expect(o, 0, func(e orchestrator.LegEnded) bool { return e.Leg == id && e.Cause == orchestrator.CauseBusy })
+			if result, reason := o.do(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseNormal}); result != orchestrator.ResultAccepted {
+				t.Errorf("hangup: %s %s", result, reason)
+			}
+			expect(o, 0, func(e orchestrator.LegEnded) bool { return e.Leg == leg })
+		})
+	}
+	all.Wait()
+	s := o.sw.Stats()
+	if ends := count[orchestrator.LegEnded](o, 0, nil); ends != 2*calls || s.Legs != 0 {
+		t.Errorf("%d ends of %d legs, %d left in the book", ends, 2*calls, s.Legs)
+	}
+	t.Logf("queue at most %d deep, %d ends found by asking, lag %.2f ms on average", s.QueueMax, s.HealedEnds, s.Lag.Seconds/float64(s.Lag.Total)*1000)
+}
