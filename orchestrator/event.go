@@ -94,6 +94,7 @@ type (
 	// CommandDone is the fate of a command that was not simply accepted.
 	CommandDone struct {
 		Command CommandID
+		Switch  SwitchID
 		Leg     LegID
 		Result  CommandResult
 		Reason  string

@@ -59,6 +59,9 @@ func (f *Floor) applyAttached(d o.SwitchAttached) {
 	p.Attached, p.Epoch, p.Since, p.Reason, p.LostBy = true, d.Epoch, f.At, "", time.Time{}
 	f.deadlines.set(p)
 	for _, c := range f.callsOn(d.Switch) {
+		if c.Adrift && c.Phase == o.PhaseQueued && c.Ending == nil {
+			f.waitInMatcher(c)
+		}
 		c.Adrift = false
 		f.touch(c)
 	}
@@ -85,6 +88,7 @@ func (f *Floor) applyDetached(d o.SwitchDetached) {
 	f.deadlines.set(p)
 	for _, c := range f.callsOn(d.Switch) {
 		c.Adrift = true
+		f.matcher.Unwait(c.ID) // until it can be heard again
 		f.touch(c)
 	}
 	f.driftServices(d.Switch, true)

@@ -190,7 +190,15 @@ func (f *Floor) tidy(c *call) {
 // commandDone is a command a switch did not simply accept.
 func (f *Floor) commandDone(e o.CommandDone) {
 	l := f.Legs[e.Leg]
-	if e.Result == o.ResultAccepted || e.Result == o.ResultAlready || l == nil {
+	if e.Result == o.ResultAccepted || e.Result == o.ResultAlready {
+		return
+	}
+	if l == nil {
+		// A hangup of a leg we have closed already, or a bridge: what it left
+		// on the switch, if anything, shows in the snapshot.
+		if e.Result != o.ResultNotFound && f.attached(e.Switch) {
+			f.ask(o.Resync{Switch: e.Switch})
+		}
 		return
 	}
 	f.emit(o.CommandFailed{Command: e.Command, Leg: e.Leg, Call: l.Call, Result: e.Result, Reason: e.Reason})
