@@ -89,6 +89,14 @@ func TestStampSurvivesTheSwitch(t *testing.T) {
 	})
 }
 
+func TestForeignTextIsNoStamp(t *testing.T) {
+	for _, text := range []string{"", "v1", "v1,a,b,c,d", "v1,a,b,c,d,1,e", "v2,a,b,c,d,1", "v1,a,b,c,d,", "v1,a,b,c,d,-1", "v1,a,b,c,d,18446744073709551616"} {
+		if s, ok := orchestrator.ParseStamp(text); ok || s != (orchestrator.Stamp{}) {
+			t.Errorf("%q is read as %+v, %v", text, s, ok)
+		}
+	}
+}
+
 func FuzzParseStamp(f *testing.F) {
 	f.Add("v1,default,0190,pbx/1.2,caller,7")
 	f.Add("v1,,,,,18446744073709551615")
