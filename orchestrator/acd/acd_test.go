@@ -55,7 +55,11 @@ func (p *pair) actions() map[string]func(*rapid.T) {
 				mustPanic(rt, "wait twice or nowhere", func() { p.m.Wait(b, w) })
 				return
 			}
+			would := p.m.PositionFor(b.Queue, w)
 			p.m.Wait(b, w)
+			if is, _ := p.m.Position(w.Call); would != is {
+				rt.Fatalf("%+v would be at position %d and is at %d", w, would, is)
+			}
 			p.o.waiting = append(p.o.waiting, line{b, w})
 		},
 		"unwait": func(rt *rapid.T) {

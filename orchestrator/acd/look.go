@@ -15,11 +15,17 @@ func (m *Matcher) Position(id orchestrator.CallID) (position int, ok bool) {
 	if c == nil {
 		return 0, false
 	}
-	position = 1
-	for _, b := range m.queues[c.bucket.Queue] {
+	return m.PositionFor(c.bucket.Queue, c.Waiting), true
+}
+
+// PositionFor is the position a call would have in a queue if it waited there.
+func (m *Matcher) PositionFor(q orchestrator.QueueID, w Waiting) int {
+	c := &call{Waiting: w}
+	position := 1
+	for _, b := range m.queues[q] {
 		position += b.waiting.rank(c.turn())
 	}
-	return position, true
+	return position
 }
 
 // WaitingIn is the number of calls waiting in a queue.
@@ -29,24 +35,6 @@ func (m *Matcher) WaitingIn(q orchestrator.QueueID) int {
 		total += b.waiting.len()
 	}
 	return total
-}
-
-// Line is every waiting call of a queue in the order of service. It sorts the
-// whole queue: for the wallboard and explanations, not for decisions.
-func (m *Matcher) Line(q orchestrator.QueueID) []Waiting {
-	var turns []turn
-	for _, b := range m.queues[q] {
-		b.waiting.all(func(t turn) bool {
-			turns = append(turns, t)
-			return true
-		})
-	}
-	slices.SortFunc(turns, byTurn)
-	line := make([]Waiting, len(turns))
-	for i, t := range turns {
-		line[i] = t.call.Waiting
-	}
-	return line
 }
 
 // Ahead is the first calls, at most max, that would be served before the given
@@ -82,20 +70,6 @@ func byTurn(a, b turn) int {
 		return -1
 	}
 	return 1
-}
-
-// FreeAgents is the free agents of a bucket in the order of preference.
-func (m *Matcher) FreeAgents(b Bucket) []orchestrator.AgentID {
-	found := m.buckets[b]
-	if found == nil {
-		return nil
-	}
-	ids := make([]orchestrator.AgentID, 0, found.free.len())
-	found.free.all(func(s standing) bool {
-		ids = append(ids, s.agent.id)
-		return true
-	})
-	return ids
 }
 
 // Buckets is every bucket, sorted by queue, skills and step.
