@@ -110,7 +110,7 @@ func (f *Floor) applyQueued(d o.CallQueued) {
 // waitInMatcher lets a queued call be found by agents who become free.
 func (f *Floor) waitInMatcher(c *call) {
 	if !f.matcher.HasBucket(c.Bucket) {
-		f.matcher.SetBucket(c.Bucket, c.queue.Strategy, f.places(c.queue))
+		f.setBucket(c.Bucket)
 	}
 	if !f.attached(c.Switch) {
 		return

@@ -54,8 +54,8 @@ func (f *Floor) applyConfig(change o.Config) {
 	for _, r := range change.Removed {
 		f.remove(r)
 	}
-	f.relinkConfig()
 	f.forgetOld()
+	f.relinkConfig()
 	f.indexAll()
 }
 
@@ -146,9 +146,7 @@ func (f *Floor) relinkConfig() {
 		f.relinkQueue(f.Queues[id])
 	}
 	for _, b := range f.matcher.Buckets() {
-		if f.Queues[b.Queue] == nil {
-			f.matcher.SetBucket(b, o.LongestIdle, nil)
-		}
+		f.setBucket(b)
 	}
 }
 
@@ -157,12 +155,30 @@ func (f *Floor) relinkQueue(q *queue) {
 	for _, qa := range q.Config.Agents {
 		q.members[qa.Agent] = qa.Level
 	}
-	f.matcher.SetBucket(bucketOf(q.Config), q.Config.Strategy, f.places(q.Config))
-	for _, b := range f.matcher.Buckets() {
-		if b.Queue == q.Config.ID {
-			f.matcher.SetBucket(b, q.Config.Strategy, f.places(q.Config))
+	f.setBucket(bucketOf(q.Config))
+}
+
+// setBucket brings a bucket in line with who serves its queue now.
+func (f *Floor) setBucket(b acd.Bucket) {
+	if cfg := f.serving(b.Queue); cfg != nil {
+		f.matcher.SetBucket(b, cfg.Strategy, f.places(cfg))
+		return
+	}
+	f.matcher.SetBucket(b, o.LongestIdle, nil)
+}
+
+// serving is the configuration by which a queue's calls find their agents: the
+// current one, or the last one of a queue that was removed while calls waited.
+func (f *Floor) serving(id o.QueueID) *o.Queue {
+	if q := f.Queues[id]; q != nil {
+		return q.Config
+	}
+	for _, old := range slices.Backward(f.OldQueues) {
+		if old.ID == id {
+			return old
 		}
 	}
+	return nil
 }
 
 // bucketOf is the bucket a queue's calls begin in.
@@ -227,6 +243,9 @@ func (f *Floor) forgetOld() {
 	flows, queues := map[*o.Flow]bool{}, map[*o.Queue]bool{}
 	for _, c := range f.Calls { // order-free: fills sets
 		flows[c.flow], queues[c.queue] = true, true
+		if c.queue != nil && f.Queues[c.QueueID] == nil {
+			queues[f.serving(c.QueueID)] = true
+		}
 	}
 	f.OldFlows = slices.DeleteFunc(f.OldFlows, func(v *o.Flow) bool { return !flows[v] })
 	f.OldQueues = slices.DeleteFunc(f.OldQueues, func(v *o.Queue) bool { return !queues[v] })

@@ -198,8 +198,7 @@ func (b *book) foldConfig(c orchestrator.Config) {
 	}
 	for _, r := range c.Removed {
 		switch r.Kind {
-		case orchestrator.KindQueue:
-			delete(b.queues, orchestrator.QueueID(r.ID))
+		case orchestrator.KindQueue: // its calls are served as they were last
 		case orchestrator.KindAgent:
 			delete(b.people, orchestrator.AgentID(r.ID))
 		}

@@ -3,6 +3,7 @@ package simulation
 import (
 	"bytes"
 	"regexp"
+	"time"
 
 	"ringmaster/orchestrator"
 	"ringmaster/orchestrator/floor"
@@ -23,7 +24,7 @@ type checker interface {
 func checkers(w *World) []checker {
 	return []checker{
 		&phases{w: w}, &hands{w: w}, &records{w: w, ended: map[orchestrator.CallID]bool{}},
-		&presence{w: w, since: map[string]clockMark{}}, &fairness{w: w}, &deadlines{w: w},
+		&presence{w: w, since: map[string]time.Time{}}, &fairness{w: w}, &deadlines{w: w},
 		newPossible(w), &pairs{w: w}, &views{w: w},
 	}
 }

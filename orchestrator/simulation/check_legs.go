@@ -11,11 +11,9 @@ import (
 // tell. While the connection is broken nobody can know.
 type presence struct {
 	w     *World
-	since map[string]clockMark
+	since map[string]time.Time
 	seen  map[string]bool
 }
-
-type clockMark struct{ at time.Time }
 
 // tolerated is how long floor and switch may differ: an event on its way, a
 // command whose fate is asked for, or a hangup that is tried again.
@@ -55,11 +53,11 @@ func (p *presence) differs(at time.Time, what string) {
 	p.seen[what] = true
 	began, ok := p.since[what]
 	if !ok {
-		p.since[what] = clockMark{at}
+		p.since[what] = at
 		return
 	}
-	if at.Sub(began.at) > tolerated {
-		p.w.fail("I5: for %s, %s", at.Sub(began.at), what)
+	if since := later(began, p.w.wire.mended); at.Sub(since) > tolerated {
+		p.w.fail("I5: for %s, %s", at.Sub(since), what)
 	}
 }
 

@@ -20,6 +20,7 @@ type wire struct {
 	syncing  bool                 // a snapshot was asked for already
 	down     bool                 // cut, from the switch's side
 	fenced   bool                 // taken over by another orchestrator
+	mended   time.Time            // when the connection began
 	reopened *Timer
 }
 
@@ -39,7 +40,7 @@ func (x *wire) latency() time.Duration {
 // connect opens the connection for a floor that just began.
 func (x *wire) connect() {
 	x.fresh()
-	x.down, x.fenced = false, false
+	x.down, x.fenced, x.mended = false, false, x.w.clock.Now()
 	x.reopened.Stop()
 	x.port = x.w.sw.Connect(x.take)
 }
@@ -159,8 +160,10 @@ func (x *wire) send(c orchestrator.Command) {
 			if life != x.life && result != orchestrator.ResultRejected {
 				result, reason = orchestrator.ResultNoWord, "the connection broke"
 			}
-			if result != orchestrator.ResultAccepted {
-				x.w.deliver(orchestrator.CommandDone{Command: c.ID, Leg: legIn(c.Do), Result: result, Reason: reason})
+			if result != orchestrator.ResultAccepted && result != orchestrator.ResultAlready {
+				x.w.deliver(orchestrator.CommandDone{
+					Command: c.ID, Switch: c.Switch, Leg: legIn(c.Do), Result: result, Reason: reason,
+				})
 			}
 		})
 	})
@@ -244,7 +247,7 @@ func (x *wire) reopen(after time.Duration) {
 	x.reopened.Stop()
 	x.reopened = x.w.clock.After(after, func() {
 		if x.down && !x.fenced {
-			x.down = false
+			x.down, x.mended = false, x.w.clock.Now()
 			x.port.Open()
 		}
 	})
@@ -305,7 +308,7 @@ func legIn(a orchestrator.Action) orchestrator.LegID {
 	case orchestrator.Separate:
 		return a.Leg
 	case orchestrator.Connect:
-		return a.A
+		return a.B
 	}
 	return ""
 }

@@ -47,7 +47,7 @@ type Tape struct {
 	Facts  []orchestrator.Fact
 	// Restores are the numbers of inputs before which the floor died, in order.
 	Restores []int
-	Steps    []string // one hash per input, of its effects
+	Effects  []orchestrator.Effects // of each input
 }
 
 // Failure is a checker's verdict with what is needed to see it again.
@@ -210,9 +210,8 @@ func (w *World) step(e orchestrator.Event) {
 // record keeps what a step did.
 func (w *World) record(in orchestrator.Input, out orchestrator.Effects) {
 	w.tape.Facts = append(w.tape.Facts, out.Facts...)
-	sum := Digest(out)
-	w.tape.Steps = append(w.tape.Steps, sum)
-	_, _ = w.hash.Write([]byte(sum)) // never fails
+	w.tape.Effects = append(w.tape.Effects, out)
+	_, _ = w.hash.Write([]byte(Digest(out))) // never fails
 	w.recent = append(w.recent, line{len(w.tape.Inputs), in, out})
 	if len(w.recent) > 2*shown {
 		w.recent = append(w.recent[:0:0], w.recent[shown:]...)
