@@ -29,8 +29,8 @@ var (
 // whose endpoints may be dialled there. It is a list of what is allowed because
 // others (Local/) reach into any part of a dialplan (reliability.md 4, row 2).
 var switchTypes = map[string][]string{
-	"asterisk":  {"PJSIP", "SIP"},
-	"simulated": {"PJSIP", "SIP"},
+	"asterisk":  {"PJSIP"}, // chan_sip is gone since Asterisk 21
+	"simulated": {"PJSIP"},
 }
 
 // Validate finds the faults of a whole configuration, each with its path

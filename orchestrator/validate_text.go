@@ -13,6 +13,7 @@ const (
 	MaxName  = 100  // runes of a name
 	MaxSay   = 1000 // runes to be spoken at once
 	MaxMedia = 100  // things to be heard in one place
+	maxSound = 128  // bytes of a sound's name
 	maxFile  = 250  // bytes of a path
 )
 
@@ -22,7 +23,7 @@ const MaxProblems = 1000
 
 var (
 	languageForm = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$`)
-	soundForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9/_-]{0,127}$`)
+	soundForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*$`)
 	fileForm     = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`)
 )
 
@@ -93,8 +94,8 @@ func validateMedium(found *Problems, field string, m Media) {
 		found.Add(field+".language", "only words to be spoken (say) have a language")
 	}
 	validateLanguage(found, field+".language", m.Language)
-	if m.Sound != "" && !soundForm.MatchString(m.Sound) {
-		found.Add(field+".sound", "%q is no sound's name: at most 128 letters, digits, '/', '_' and '-'", m.Sound)
+	if m.Sound != "" && (len(m.Sound) > maxSound || !soundForm.MatchString(m.Sound)) {
+		found.Add(field+".sound", "%q is no sound's name: words of letters, digits, '_' and '-', joined by '/', at most %d", m.Sound, maxSound)
 	}
 	if m.File != "" && !validFile(m.File) {
 		found.Add(field+".file",
