@@ -69,38 +69,39 @@ type names struct {
 // names collects them, and refuses names that are malformed or there twice.
 func (c Config) names(found *Problems) names {
 	n := names{types: map[SwitchID]string{}}
-	n.switches = collect(found, "switches", "switch", c.Switches, func(s PBX) SwitchID { return s.ID })
-	collect(found, "phones", "phone", c.Phones, func(p Phone) PhoneID { return p.ID })
-	n.agents = collect(found, "agents", "agent", c.Agents, func(a Agent) AgentID { return a.ID })
-	collect(found, "hours", "hours", c.Hours, func(h Hours) HoursID { return h.ID })
-	n.queues = collect(found, "queues", "queue", c.Queues, func(q Queue) QueueID { return q.ID })
-	n.flows = collect(found, "flows", "flow", c.Flows, func(f Flow) FlowID { return f.ID })
+	n.switches = collect(found, catalogue[SwitchID]{section: "switches", kind: "switch"}, c.Switches, func(s PBX) SwitchID { return s.ID })
+	collect(found, catalogue[PhoneID]{section: "phones", kind: "phone"}, c.Phones, func(p Phone) PhoneID { return p.ID })
+	n.agents = collect(found, catalogue[AgentID]{section: "agents", kind: "agent"}, c.Agents, func(a Agent) AgentID { return a.ID })
+	collect(found, catalogue[HoursID]{section: "hours", kind: "hours"}, c.Hours, func(h Hours) HoursID { return h.ID })
+	n.queues = collect(found, catalogue[QueueID]{section: "queues", kind: "queue"}, c.Queues, func(q Queue) QueueID { return q.ID })
+	n.flows = collect(found, catalogue[FlowID]{section: "flows", kind: "flow"}, c.Flows, func(f Flow) FlowID { return f.ID })
 	for _, s := range c.Switches {
 		n.types[s.ID] = s.Type
 	}
 	return n
 }
 
-// catalogue is the objects of one kind by name.
+// catalogue is the objects of one kind by name. Section and kind are what
+// problems call them.
 type catalogue[ID ~string] struct {
 	section, kind string
 	place         map[ID]int // in its list
 	sorted        []ID
 }
 
-func collect[ID ~string, T any](found *Problems, section, kind string, list []T, id func(T) ID) catalogue[ID] {
-	c := catalogue[ID]{section: section, kind: kind, place: map[ID]int{}}
+func collect[ID ~string, T any](found *Problems, c catalogue[ID], list []T, id func(T) ID) catalogue[ID] {
+	c.place = make(map[ID]int, len(list))
 	if len(list) > MaxObjects {
-		found.Add(section, "%d are too many, at most %d", len(list), MaxObjects)
+		found.Add(c.section, "%d are too many, at most %d", len(list), MaxObjects)
 	}
 	for i, object := range list {
 		name := id(object)
-		field := fmt.Sprintf("%s[%d].id", section, i)
+		field := fmt.Sprintf("%s[%d].id", c.section, i)
 		if !ValidSlug(string(name)) {
 			found.Add(field, "%s", SlugRule(string(name)))
 		}
 		if first, twice := c.place[name]; twice {
-			found.Add(field, "%q names another %s already (%s[%d])", name, kind, section, first)
+			found.Add(field, "%q names another %s already (%s[%d])", name, c.kind, c.section, first)
 			continue
 		}
 		c.place[name] = i
