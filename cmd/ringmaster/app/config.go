@@ -1,0 +1,114 @@
+// Package app puts a whole Ringmaster together and runs it: data folder,
+// database, journal, floor, switches, API and console. cmd/ringmaster only
+// reads flags; tests embed the app on free ports.
+//
+// It refuses to decide about calls and to speak any protocol itself.
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"ringmaster/orchestrator"
+)
+
+// Config is what one process needs. Zero values have the stated meaning.
+type Config struct {
+	// Data is the folder for the journal, the private database, prompts and
+	// the epoch. It is created; one process may use it at a time.
+	Data string `koanf:"data"`
+	// Listen is the address of API and console. Port 0 takes a free one.
+	Listen string `koanf:"listen"`
+	// Database is a PostgreSQL DSN; "" runs a private cluster in Data.
+	Database string `koanf:"database"`
+	// Tenant is the centre's own name.
+	Tenant string `koanf:"tenant"`
+	// Prompts is where spoken prompts are kept. Every switch must be able to
+	// read it under the same path; "" is Data/prompts.
+	Prompts string `koanf:"prompts"`
+	// JournalBytes bounds the journal on disk; 0 is 4 GiB.
+	JournalBytes int64 `koanf:"journal_bytes"`
+	// LogLevel is debug, info, warn or error.
+	LogLevel string `koanf:"log_level"`
+	// TrustedProxies are addresses or prefixes whose X-Forwarded-For counts.
+	TrustedProxies []string `koanf:"trusted_proxies"`
+
+	// Version is shown by /healthz; Log and Announce are for the caller to set.
+	Version string       `koanf:"-"`
+	Log     *slog.Logger `koanf:"-"`
+	// Announce is called once, when everything listens. key is the first API
+	// key, shown this one time, or "".
+	Announce func(address, key string) `koanf:"-"`
+}
+
+// Defaults are the settings of a process nobody configured.
+func Defaults() Config {
+	return Config{Data: "data", Listen: "127.0.0.1:8080", Tenant: "main", LogLevel: "info"}
+}
+
+// Validate names every fault by its setting.
+func (c Config) Validate() error {
+	var faults []error
+	if c.Data == "" {
+		faults = append(faults, errors.New("data: name a folder"))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		faults = append(faults, fmt.Errorf("listen: %q is not host:port", c.Listen))
+	}
+	if !orchestrator.ValidSlug(c.Tenant) {
+		faults = append(faults, fmt.Errorf("tenant: %q is not 1 to 63 of a-z 0-9 - _", c.Tenant))
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		faults = append(faults, fmt.Errorf("log_level: %q is none of debug, info, warn, error", c.LogLevel))
+	}
+	if _, err := c.proxies(); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+func (c Config) proxies() (prefixes []netip.Prefix, err error) {
+	for _, text := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			a, addrErr := netip.ParseAddr(text)
+			if addrErr != nil {
+				return nil, fmt.Errorf("trusted_proxies: %q is neither an address nor a prefix", text)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		prefixes = append(prefixes, p)
+	}
+	return prefixes, nil
+}
+
+// prepare makes the folders and paths absolute: what a switch is told to play
+// must not depend on where Ringmaster was started.
+func (c *Config) prepare() error {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return fmt.Errorf("resolve data folder %s: %w", c.Data, err)
+	}
+	c.Data = data
+	if c.Prompts == "" {
+		c.Prompts = filepath.Join(data, "prompts")
+	}
+	if c.Prompts, err = filepath.Abs(c.Prompts); err != nil {
+		return fmt.Errorf("resolve prompts folder: %w", err)
+	}
+	// The switch runs as another user and must reach the prompts through it;
+	// what is secret below has modes of its own.
+	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+		return fmt.Errorf("make data folder %s: %w", c.Data, err)
+	}
+	if err := os.MkdirAll(c.Prompts, 0o755); err != nil {
+		return fmt.Errorf("make prompts folder %s: %w", c.Prompts, err)
+	}
+	return nil
+}
