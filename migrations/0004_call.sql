@@ -75,7 +75,6 @@ CREATE TABLE queue_visit (
     PRIMARY KEY (tenant_id, call_id, seq, idx)
 ) PARTITION BY RANGE (call_id);
 CREATE INDEX queue_visit_queue ON queue_visit (tenant_id, queue_id, call_id);
-CREATE INDEX queue_visit_left ON queue_visit (tenant_id, queue_id, left_at);
 
 CREATE TABLE offer (
     tenant_id  text COLLATE "C" NOT NULL,

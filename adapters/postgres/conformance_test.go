@@ -1,0 +1,13 @@
+package postgres
+
+import (
+	"testing"
+
+	"ringmaster/orchestrator"
+	"ringmaster/orchestrator/conformance"
+)
+
+func TestStoreKeepsThePortsContract(t *testing.T) {
+	t.Parallel()
+	conformance.Store(t, func(t *testing.T) orchestrator.Store { return newStore(t) })
+}
