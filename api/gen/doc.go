@@ -5,4 +5,4 @@
 // The package refuses to hold anything written by hand.
 package gen
 
-//go:generate go tool oapi-codegen -config oapi-codegen.yaml ../openapi.yaml
+//go:generate go tool oapi-codegen -config oapi-codegen.yaml -o api_gen.go ../openapi.yaml
