@@ -179,9 +179,10 @@ lab_asterisk() {
 		$sudo mv "$tar.part.tar" "$tar"
 	fi
 	$sudo rm -rf "$lab/asterisk.part"
-	$sudo mkdir "$lab/asterisk.part"
-	# Device files cannot be made in every container, and the lab brings its own.
-	quietly $sudo tar -C "$lab/asterisk.part" --exclude='./dev/*' -xpf "$tar"
+	$sudo install -d -o "$(id -u)" -g "$(id -g)" "$lab/asterisk.part"
+	# Unpacked by and for the one who runs the lab, who need not be root. Device
+	# files cannot be made in every container, and the lab brings its own.
+	quietly tar -C "$lab/asterisk.part" --exclude='./dev/*' -xpf "$tar"
 	good_asterisk "$($sudo chroot "$lab/asterisk.part" /usr/sbin/asterisk -V)" ||
 		die "Debian $asterisk_suite brought an Asterisk that is too old: remove $tar and try again later"
 	$sudo rm -rf "$lab/asterisk"

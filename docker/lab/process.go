@@ -10,28 +10,23 @@ import (
 	"time"
 )
 
-// launchScript runs as root in a mount namespace of its own, so that nothing it
-// mounts is seen by others or outlives Asterisk. The working folder appears in
+// launchScript runs in a mount namespace of its own, so that nothing it mounts is
+// seen by others or outlives Asterisk. The working folder appears in
 // the root at its own path. /etc/hosts names this host, because Asterisk stops
 // serving calls while its own name takes seconds to resolve; resolv.conf names
 // no server, because a lab asks nobody.
 const launchScript = `set -e
 root=$1 dir=$2 binary=$3
-if [ -n "$root" ]; then
-	mount -t tmpfs tmpfs "$root/tmp"
-	mkdir -p "$root$dir"
-	mount --bind "$dir" "$root$dir"
-	mount -t proc proc "$root/proc"
-	mount --bind /dev "$root/dev"
-fi
+mount -t tmpfs tmpfs "$root/tmp"
+mkdir -p "$root$dir"
+mount --bind "$dir" "$root$dir"
+mount --rbind /proc "$root/proc"
+mount --rbind /dev "$root/dev"
 for file in hosts resolv.conf; do
 	[ -e "$root/etc/$file" ] || : > "$root/etc/$file"
 	mount --bind "$dir/etc/$file" "$root/etc/$file"
 done
-if [ -n "$root" ]; then
-	exec chroot "$root" "$binary" -f -C "$dir/etc/asterisk.conf"
-fi
-exec "$binary" -f -C "$dir/etc/asterisk.conf"
+exec chroot "$root" "$binary" -f -C "$dir/etc/asterisk.conf"
 `
 
 // process is one run of Asterisk. A nil process is one that never ran.
@@ -49,16 +44,31 @@ func spawn(inst installation, dir string) (*process, error) {
 	}
 	defer console.Close()
 	cmd := exec.Command(inst.binary, "-f", "-C", filepath.Join(dir, "etc", "asterisk.conf"))
-	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if os.Geteuid() == 0 {
+	attr := &syscall.SysProcAttr{}
+	if inst.root != "" {
 		cmd = exec.Command("sh", "-c", launchScript, "lab", inst.root, dir, inst.binary)
+		attr = rootLike()
 		attr.Unshareflags = syscall.CLONE_NEWNS
 	}
+	attr.Setpgid, attr.Pdeathsig = true, syscall.SIGKILL
 	cmd.SysProcAttr = attr
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = console, console
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	return p, p.run()
+}
+
+// rootLike lets a command mount and chroot: root may, and anybody else may in a
+// user namespace in which he looks like root.
+func rootLike() *syscall.SysProcAttr {
+	if os.Geteuid() == 0 {
+		return &syscall.SysProcAttr{}
+	}
+	return &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+	}
 }
 
 // run starts and reaps the command on a thread of its own: the kernel sends the
@@ -69,7 +79,7 @@ func (p *process) run() error {
 		defer close(p.done)
 		runtime.LockOSThread()
 		if err := p.cmd.Start(); err != nil {
-			started <- fmt.Errorf("run asterisk: %w", err)
+			started <- fmt.Errorf("run asterisk (its chroot needs root or user namespaces): %w", err)
 			return
 		}
 		started <- nil
