@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -80,12 +81,8 @@ func (c Config) Validate() error {
 }
 
 func (c Config) withDefaults() Config {
-	if c.SegmentBytes == 0 {
-		c.SegmentBytes = defaultSegmentBytes
-	}
-	if c.MaxBytes == 0 {
-		c.MaxBytes = defaultMaxBytes
-	}
+	c.SegmentBytes = cmp.Or(c.SegmentBytes, defaultSegmentBytes)
+	c.MaxBytes = cmp.Or(c.MaxBytes, defaultMaxBytes)
 	return c
 }
 
