@@ -4,6 +4,7 @@ import (
 	"time"
 
 	o "ringmaster/orchestrator"
+	"ringmaster/orchestrator/acd"
 	"ringmaster/orchestrator/ivr"
 )
 
@@ -30,7 +31,7 @@ func (f *Floor) enqueue(c *call, q *queue, extra int) {
 	priority := q.Config.Priority + extra
 	f.emit(o.CallQueued{
 		Call: c.ID, Queue: q.Config.ID, Version: q.Config.Version, Priority: priority, Arrived: f.At,
-		Position: f.matcher.WaitingIn(q.Config.ID) + 1,
+		Position: f.matcher.PositionFor(q.Config.ID, acd.Waiting{Call: c.ID, Priority: priority, Arrived: f.At}),
 	})
 	f.music(c)
 }
