@@ -201,6 +201,7 @@ astcachedir => %s
 [options]
 verbose=3
 nocolor=yes
+maxfiles=4096
 entityid=02:00:00:00:%02x:%02x
 `, at("etc"), a.install.modules, at("lib"), at("lib"), at("lib"), a.install.data, at("spool"), at("run"), at("log"), at("spool/tmp"),
 			a.slot.sip>>8, a.slot.sip&0xff),

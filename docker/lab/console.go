@@ -60,6 +60,7 @@ func (a *Asterisk) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	req.Close = true // No idle connection stays behind in the caller's leak checks.
 	req.SetBasicAuth(a.ARIUser, a.ARIPassword)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -50,6 +50,7 @@ func request(t *testing.T, a *Asterisk, method, path string) (int, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Close = true
 	req.SetBasicAuth(a.ARIUser, a.ARIPassword)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -154,7 +155,8 @@ func TestAgentsHearThatCodesDoNotWorkWhileNobodyIsConnected(t *testing.T) {
 	}
 }
 
-func TestQueueMusicIsTheKnownTone(t *testing.T) {
+// The queue to measure beside Ringmaster: the known music, then the desk phone.
+func TestBenchQueuePlaysTheKnownToneAndRings(t *testing.T) {
 	a := startLab(t, Config{Agents: 1})
 	caller := newPhone(t, a, CallerIP, "4917012345")
 	if status := caller.call(BenchExtension); status != 200 {
@@ -163,6 +165,17 @@ func TestQueueMusicIsTheKnownTone(t *testing.T) {
 	if got := caller.hears(MusicHz, 5*time.Second); got < 0.9 {
 		t.Errorf("share of %d Hz in the music: %.2f", MusicHz, got)
 	}
+	listenOnLoopback(t, a)
+	desk := newPhone(t, a, "127.0.0.1", a.Agents[0].Number)
+	if status := desk.register(a.Agents[0].Password); status != 200 {
+		t.Fatalf("register: %d", status)
+	}
+	desk.expect("INVITE", 5*time.Second)
+}
+
+// listenOnLoopback checks the lab's ports of a running Asterisk.
+func listenOnLoopback(t *testing.T, a *Asterisk) {
+	t.Helper()
 	for _, addr := range sockets(t, a.PID()) {
 		_, port, _ := net.SplitHostPort(addr)
 		n, err := strconv.Atoi(port)
