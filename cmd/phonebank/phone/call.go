@@ -95,6 +95,9 @@ func (p *Phone) newCall(id string, d Direction) *Call {
 // ID is the SIP Call-ID, which PBX logs and events carry too.
 func (c *Call) ID() string { return c.id }
 
+// Phone is the account of the phone whose call this is.
+func (c *Call) Phone() string { return c.phone.cfg.User }
+
 // Direction says who placed the call.
 func (c *Call) Direction() Direction { return c.direction }
 
@@ -127,7 +130,7 @@ func (c *Call) Retransmitted() int {
 	return n
 }
 
-// Ringing is closed when the call rings: 180 was received, or sent.
+// Ringing is closed when the call rings (180 was received, or sent) or is answered without having rung.
 func (c *Call) Ringing() <-chan struct{} { return c.ringing }
 
 // Answered is closed when the call is up and the sound runs.
@@ -248,7 +251,7 @@ func (c *Call) isLeaving() bool {
 func (c *Call) rang() {
 	c.ringOnce.Do(func() {
 		close(c.ringing)
-		c.emit(Event{Kind: Ringing})
+		c.emit(Event{At: c.Times().Ringing, Kind: Ringing})
 	})
 }
 
@@ -358,6 +361,8 @@ func statusOf(method string, err error) error {
 		response = byPointer.Res
 	case errors.As(err, &byValue):
 		response = byValue.Res
+	case errors.Is(err, context.DeadlineExceeded):
+		return &StatusError{Method: method, Err: context.DeadlineExceeded}
 	default:
 		return &StatusError{Method: method, Err: err}
 	}

@@ -77,7 +77,7 @@ func (c *Config) validate() error {
 	if len(c.Tones) == 0 {
 		c.Tones = knownTones(c.ToneHz)
 	}
-	if err := checkTones(c.Tones); err != nil {
+	if err := CheckTones(c.Tones); err != nil {
 		wrong("%w", err)
 	}
 	if err := c.Behaviour.validate(); err != nil {

@@ -14,7 +14,7 @@ var errNotUp = errors.New("the call is not up")
 
 // SendDTMF sends digits (0-9 * # A-D) as RFC 4733 events, 180 ms each, and returns when the last one is out.
 func (c *Call) SendDTMF(ctx context.Context, digits string) error {
-	if err := checkDigits(digits); err != nil {
+	if err := CheckDigits(digits); err != nil {
 		return fmt.Errorf("call %s: %w", c.id, err)
 	}
 	c.mu.Lock()

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -48,6 +49,9 @@ type StatusError struct {
 }
 
 func (e *StatusError) Error() string {
+	if e.Code == 0 && e.Err == context.DeadlineExceeded {
+		return e.Method + ": no answer in time"
+	}
 	if e.Code == 0 {
 		return fmt.Sprintf("%s: no answer: %v", e.Method, e.Err)
 	}

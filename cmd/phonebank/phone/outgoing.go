@@ -153,7 +153,7 @@ func (c *Call) place(ctx context.Context, d *diago.DialogClientSession, h []sip.
 	if err := d.Ack(acked); err != nil {
 		return End{By: Network, Code: sip.StatusOK, Err: err}
 	}
-	c.rang()
+	c.ringOnce.Do(func() { close(c.ringing) })
 	return c.up(hangUpAfter)
 }
 

@@ -49,7 +49,7 @@ func (p *Phone) Register(ctx context.Context) error {
 		p.mu.Unlock()
 		reg.tx = nil
 		close(reg.done)
-		return fmt.Errorf("phone %s: register: %w", p.cfg.User, err)
+		return fmt.Errorf("phone %s: %w", p.cfg.User, err)
 	}
 	p.emit(Event{Kind: Registered})
 	go p.renew(loop, reg)

@@ -116,8 +116,9 @@ func (l listener) measure(block []int16) (rms float64, tones uint32) {
 	return rms, tones
 }
 
-// checkTones says whether a set can be told apart by blocks of 20 ms.
-func checkTones(hz []int) error {
+// CheckTones says whether a phone can tell tones apart in blocks of 20 ms, and a telephone line carries them.
+// Config.Tones must pass it.
+func CheckTones(hz []int) error {
 	if len(hz) > maxTones {
 		return fmt.Errorf("tones: %d given, at most %d", len(hz), maxTones)
 	}
