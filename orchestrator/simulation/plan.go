@@ -18,6 +18,10 @@ type Plan struct {
 	Config orchestrator.Config
 	PINs   map[orchestrator.AgentID]string
 	Quirks Quirks
+
+	// Exact has every passage take a millisecond and nothing happen by itself,
+	// as stories need it.
+	Exact bool
 }
 
 // Faults is what goes wrong in a run. A seed switches each on or off by itself
@@ -33,6 +37,7 @@ type Faults struct {
 	Takeovers  bool // another orchestrator takes the switch over for a while
 	Refusals   bool // the switch rejects commands
 	Silence    bool // the answer to a command is lost, with or without its effect
+	Panics     bool // a step panics: its input is lost and the floor made anew
 	Phones     bool // phones go, come back, are busy with foreign calls
 	Moods      bool // agents reject, ignore, hang up at once, hold, pause, log out
 	Changes    bool // the configuration changes while calls are there
@@ -46,7 +51,7 @@ func (f Faults) String() string {
 	}{
 		{f.Slow, "slow"}, {f.Reorder, "reorder"}, {f.Duplicates, "duplicates"}, {f.Late, "late"}, {f.Cuts, "cuts"},
 		{f.Restarts, "restarts"}, {f.Crashes, "crashes"}, {f.Takeovers, "takeovers"}, {f.Refusals, "refusals"},
-		{f.Silence, "silence"}, {f.Phones, "phones"}, {f.Moods, "moods"}, {f.Changes, "changes"},
+		{f.Silence, "silence"}, {f.Panics, "panics"}, {f.Phones, "phones"}, {f.Moods, "moods"}, {f.Changes, "changes"},
 	} {
 		if x.is {
 			on = append(on, x.name)
@@ -65,8 +70,8 @@ func NewPlan(seed uint64, calls int) Plan {
 	p.Every = pick(d, 3*time.Second, 8*time.Second, 20*time.Second)
 	for _, on := range []*bool{
 		&p.Faults.Slow, &p.Faults.Reorder, &p.Faults.Duplicates, &p.Faults.Late, &p.Faults.Cuts, &p.Faults.Restarts,
-		&p.Faults.Crashes, &p.Faults.Takeovers, &p.Faults.Refusals, &p.Faults.Silence, &p.Faults.Phones,
-		&p.Faults.Moods, &p.Faults.Changes,
+		&p.Faults.Crashes, &p.Faults.Takeovers, &p.Faults.Refusals, &p.Faults.Silence, &p.Faults.Panics,
+		&p.Faults.Phones, &p.Faults.Moods, &p.Faults.Changes,
 	} {
 		*on = d.chance(35)
 	}

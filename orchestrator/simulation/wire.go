@@ -31,6 +31,9 @@ func newWire(w *World) *wire {
 // latency of one passage.
 func (x *wire) latency() time.Duration {
 	d := x.w.dice
+	if x.w.plan.Exact {
+		return time.Millisecond
+	}
 	if x.w.faults().Slow && d.chance(30) {
 		return d.between(5*time.Millisecond, time.Second)
 	}
@@ -84,14 +87,17 @@ func (x *wire) take(e orchestrator.Event) {
 // broken is the connection lost: noticing takes time, and what was on its way
 // is lost, or came just before.
 func (x *wire) broken(e orchestrator.Event) {
-	at := x.w.clock.Now().Add(x.w.dice.between(0, 4*time.Second))
+	at := x.w.clock.Now().Add(x.latency())
+	if !x.w.plan.Exact {
+		at = at.Add(x.w.dice.between(0, 4*time.Second))
+	}
 	if x.w.dice.chance(50) {
 		x.fresh()
 	}
 	at = later(at, x.horizon)
 	x.horizon, x.barrier, x.down = at, at, true
 	x.arrive(e, at)
-	if _, lost := e.(orchestrator.SwitchLost); lost {
+	if _, lost := e.(orchestrator.SwitchLost); lost && !x.w.plan.Exact {
 		x.reopen(x.w.dice.between(4*time.Second, 40*time.Second))
 	}
 }

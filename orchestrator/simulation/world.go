@@ -186,6 +186,13 @@ func (w *World) step(e orchestrator.Event) {
 	if w.failure != nil {
 		return
 	}
+	if w.faults().Panics && w.dice.IntN(400) == 0 {
+		// The step panicked: the runner sets the input aside, makes the floor
+		// anew and has it look at its switches.
+		w.rebuild()
+		e = orchestrator.InputFailed{Event: fmt.Sprintf("%T", e), Panic: "simulated"}
+		w.wire.resync()
+	}
 	w.seq++
 	in := orchestrator.Input{Seq: w.seq, At: w.clock.Now(), Event: e}
 	w.tape.Inputs = append(w.tape.Inputs, in)
@@ -244,20 +251,34 @@ func (w *World) crash() {
 	w.dying, w.dead = false, true
 	w.wire.die()
 	clear(w.pins)
-	w.clock.After(w.dice.between(500*time.Millisecond, 20*time.Second), func() {
+	down := w.dice.between(500*time.Millisecond, 20*time.Second)
+	if w.plan.Exact {
+		down = 5 * time.Second
+	}
+	w.clock.After(down, func() {
 		w.floors++
 		w.tape.Restores = append(w.tape.Restores, len(w.tape.Inputs))
-		f, err := floor.Restore(w.floorConfig(), w.image)
-		if err != nil {
-			w.fail("restore: %v", err)
-			return
+		w.dead = false
+		w.rebuild()
+		for _, id := range w.floor.Attached() {
+			// What was attached before is not attached now.
+			w.step(orchestrator.SwitchLost{Switch: id, Reason: "restart"})
 		}
-		for _, fact := range w.tape.Facts[w.since:] {
-			f.Apply(fact)
-		}
-		w.floor, w.dead = f, false
 		w.wire.connect()
 	})
+}
+
+// rebuild makes the floor anew, as a journal would.
+func (w *World) rebuild() {
+	f, err := floor.Restore(w.floorConfig(), w.image)
+	if err != nil {
+		w.fail("restore: %v", err)
+		return
+	}
+	for _, fact := range w.tape.Facts[w.since:] {
+		f.Apply(fact)
+	}
+	w.floor = f
 }
 
 func (w *World) fail(format string, args ...any) {
