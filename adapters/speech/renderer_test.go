@@ -329,6 +329,7 @@ func TestEnginesAreBounded(t *testing.T) {
 func TestBadEngines(t *testing.T) {
 	tests := map[string]struct{ script, want string }{
 		"fails":           {`echo "no such voice" >&2; exit 3`, "exit status 3: no such voice"},
+		"complains long":  {`yes x | head -c 100000 >&2; exit 3`, "exit status 3: x"},
 		"talks for ever":  {`yes >&2`, "deadline exceeded"},
 		"hangs":           {`sleep 60`, "deadline exceeded"},
 		"writes nothing":  {`true`, "no such file"},
