@@ -268,6 +268,12 @@ func (c *centre) document(n int) document {
 	}
 }
 
+// soundFile is the path of one of the centre's tones, next to the greeting.
+func soundFile(doc document, name string) string {
+	greeting := doc["flows"].([]document)[0]["nodes"].(document)["greeting"].(document)["play"].([]document)[0]["file"].(string)
+	return filepath.Join(filepath.Dir(greeting), name)
+}
+
 func agentID(i int) string { return fmt.Sprintf("agent%d", i+1) }
 func pin(i int) string     { return fmt.Sprint(4711 + i) }
 
