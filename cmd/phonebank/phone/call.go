@@ -72,9 +72,10 @@ type Call struct {
 
 	ringOnce, leaveOnce sync.Once
 
+	ear *Ear
+
 	mu        sync.Mutex
 	tone      int
-	ear       *Ear
 	mouth     *mouth
 	recorder  *recorder
 	recording string
@@ -84,12 +85,16 @@ type Call struct {
 }
 
 func (p *Phone) newCall(id string, d Direction) *Call {
-	return &Call{
+	c := &Call{
 		phone: p, id: id, direction: d, created: time.Now(), trace: p.traces.claim(id), tone: p.cfg.ToneHz,
 		verdict: make(chan Behaviour, 1), ringing: make(chan struct{}), answered: make(chan struct{}),
 		leaving: make(chan struct{}), done: make(chan struct{}),
 		header: func(string) []string { return nil }, giveUp: func() {},
 	}
+	c.ear = newEar(p.listen, c.created, func(hz int, at time.Time) {
+		c.emit(Event{At: at, Kind: HeardTone, ToneHz: hz})
+	})
+	return c
 }
 
 // ID is the SIP Call-ID, which PBX logs and events carry too.
@@ -189,15 +194,8 @@ func (c *Call) WaitEnd(ctx context.Context) (End, error) {
 	}
 }
 
-// Ear is what the call heard. Before there is sound it is an empty one.
-func (c *Call) Ear() *Ear {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ear == nil {
-		return newEar(c.phone.listen, time.Now(), func(int, time.Time) {})
-	}
-	return c.ear
-}
+// Ear is what the call heard and hears. It is the same one all the time.
+func (c *Call) Ear() *Ear { return c.ear }
 
 // Recording is the path of the WAV file of what was heard; empty when nothing is recorded. The file is complete
 // when Done is closed.
@@ -261,7 +259,7 @@ func (c *Call) emit(e Event) {
 }
 
 func (c *Call) heardDigit(at time.Time, d byte) {
-	c.Ear().digit(d)
+	c.ear.digit(d)
 	c.emit(Event{At: at, Kind: HeardDigit, Digit: string(d)})
 }
 

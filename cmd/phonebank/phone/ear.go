@@ -35,7 +35,8 @@ type window struct {
 	tones           []uint8 // packets that held each tone, nil when none did
 }
 
-// Ear keeps what one call heard, window by window, from the moment its media was open.
+// Ear keeps what one call heard, window by window, from the moment the call existed; before its media is open
+// there is silence.
 //
 // It is safe for concurrent use, also after the call has ended.
 type Ear struct {
@@ -72,6 +73,13 @@ const (
 	// maxDigits bounds the digits kept of one call.
 	maxDigits = 1000
 )
+
+// open says that packets can arrive from now on.
+func (e *Ear) open(at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.began, e.last = at, at
+}
 
 func newEar(l listener, start time.Time, onTone func(int, time.Time)) *Ear {
 	return &Ear{listen: l, began: start, start: start, last: start, onTone: onTone}

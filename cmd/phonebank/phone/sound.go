@@ -13,10 +13,7 @@ import (
 )
 
 const (
-	// digitGapFrames is the pause after a digit, in 20 ms frames of sound.
-	//
-	// diago: without sound in between, its next digit carries the same RTP timestamp, and by RFC 4733 2.2.1
-	// that makes it the same digit: a PBX hears "11" as "1".
+	// digitGapFrames is the pause after a digit, in 20 ms frames of sound; ITU-T Q.24 wants 70 ms.
 	digitGapFrames = 4
 	// digitFrames is the length of a digit as RTPDTMFEncode8000 makes it: packets at 20 ms each.
 	digitFrames = 7
@@ -31,7 +28,7 @@ const (
 func (c *Call) openSound() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ear != nil {
+	if c.listening != nil {
 		return nil
 	}
 	now := time.Now()
@@ -42,11 +39,9 @@ func (c *Call) openSound() error {
 		}
 		c.recorder, c.recording = r, path
 	}
-	c.ear = newEar(c.phone.listen, now, func(hz int, at time.Time) {
-		c.emit(Event{At: at, Kind: HeardTone, ToneHz: hz})
-	})
+	c.ear.open(now)
 	c.listening = make(chan struct{})
-	go c.hear(c.dialog.Media().RTPPacketReader, c.ear, c.recorder)
+	go c.hear(c.dialog.Media().RTPPacketReader, c.recorder)
 	return nil
 }
 
@@ -80,7 +75,7 @@ func (c *Call) closeMedia() {
 }
 
 // hear reads packets until the socket closes.
-func (c *Call) hear(in *media.RTPPacketReader, ear *Ear, rec *recorder) {
+func (c *Call) hear(in *media.RTPPacketReader, rec *recorder) {
 	defer close(c.listening)
 	buf := make([]byte, media.RTPBufSize)
 	var block []int16
@@ -113,7 +108,7 @@ func (c *Call) hear(in *media.RTPPacketReader, ear *Ear, rec *recorder) {
 			for _, b := range buf[:n] {
 				block = append(block, table[b])
 			}
-			ear.hear(at, block)
+			c.ear.hear(at, block)
 			if rec != nil {
 				rec.write(at, block)
 			}
@@ -246,7 +241,8 @@ func (m *mouth) pressOne(digit rune) error {
 		}
 		<-tick.C
 	}
-	// diago: its clock stands still during a digit, so that all sound after it would be late.
+	// diago: its clock stands still during a digit. The sound after it would be late, and a digit that follows at
+	// once would have the same RTP timestamp, which makes it the same digit (RFC 4733 2.2.1): "11" is heard as "1".
 	m.media.RTPPacketWriter.DelayTimestamp(digitFrames * frameSamples)
 	m.offset += digitFrames * frameSamples
 	return nil
