@@ -21,7 +21,7 @@ const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = 2 * time.Second
 	// attemptTimeout bounds one try where the server neither answers nor goes.
-	attemptTimeout = 30 * time.Second
+	attemptTimeout = statementTimeout + connectTimeout
 	partitionEvery = time.Hour
 )
 
@@ -71,6 +71,7 @@ type ProjectorHealth struct {
 func NewProjector(config ProjectorConfig) *Projector {
 	p := &Projector{
 		store: config.Store, tenant: config.Tenant, source: config.Source, log: config.Log, moved: config.Moved,
+		partitionsAt: time.Now(), // Migrate made them
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -175,7 +176,9 @@ func (p *Projector) preparePartitions(ctx context.Context) {
 		return
 	}
 	if err := p.store.MakePartitions(ctx, now); err != nil {
-		p.log.Warn("partitions not made", "error", err)
+		if ctx.Err() == nil {
+			p.log.Warn("partitions not made", "error", err)
+		}
 		return
 	}
 	p.partitionsAt = now
