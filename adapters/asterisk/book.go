@@ -30,7 +30,8 @@ type leg struct {
 	cancelled  mark // hung up while being made
 	gone       mark
 	subscribed mark // its end will be told
-	ring       sync.Mutex
+	// ring is held by who rings or hangs up the leg: the two must not cross.
+	ring chan struct{}
 
 	plays     map[orchestrator.PlayID]*play
 	releasing bool
@@ -65,11 +66,39 @@ func (m *mark) set() {
 	}
 }
 
-// maxPlays bounds the plays remembered per leg.
-const maxPlays = 1024
+// maxPlays bounds the plays remembered per leg. Ended ones are forgotten first:
+// a caller may wait through a thousand announcements.
+const maxPlays = 64
 
-// book holds the legs of one switch. Its lock guards every field of its legs
-// except leg.ring.
+// begin enters a play. known says it was begun before, full that too many run.
+func (b *book) begin(l *leg, id orchestrator.PlayID) (known, full bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, known := b.plays[id]; known {
+		return true, false
+	}
+	if len(l.plays) >= maxPlays {
+		for old, p := range l.plays {
+			if p.done {
+				b.forget(l, old)
+			}
+		}
+	}
+	if len(l.plays) >= maxPlays {
+		return false, true
+	}
+	l.plays[id] = &play{}
+	b.plays[id] = l
+	return false, false
+}
+
+// forget takes a play out; the caller holds the lock.
+func (b *book) forget(l *leg, id orchestrator.PlayID) {
+	delete(l.plays, id)
+	delete(b.plays, id)
+}
+
+// book holds the legs of one switch. Its lock guards every field of its legs.
 type book struct {
 	switchID orchestrator.SwitchID
 	mu       sync.Mutex
@@ -115,6 +144,7 @@ func (b *book) open(id orchestrator.LegID, now time.Time) *leg {
 	l := &leg{
 		id: id, channel: b.channelOf(id), state: orchestrator.LegNew, born: now,
 		started: newMark(), cancelled: newMark(), gone: newMark(), subscribed: newMark(),
+		ring:  make(chan struct{}, 1),
 		plays: map[orchestrator.PlayID]*play{},
 	}
 	b.live[id] = l
@@ -138,6 +168,13 @@ func (b *book) find(id orchestrator.LegID) (l *leg, ended bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.live[id], b.ended.has(string(id))
+}
+
+// ready is closed once the end of a leg will be told.
+func (b *book) ready(l *leg) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return l.subscribed.c
 }
 
 // running lists the plays of a leg that have not ended.

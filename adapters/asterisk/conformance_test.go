@@ -138,12 +138,6 @@ func (d *deskPhone) Register() error {
 // far is one call of a phone.
 type far struct{ call *phone.Call }
 
-func within(d time.Duration, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	return do(ctx)
-}
-
 func (f *far) Answer() error     { return within(patience, f.call.Answer) }
 func (f *far) Hangup() error     { return within(patience, f.call.Hangup) }
 func (f *far) Hold() error       { return within(patience, f.call.Hold) }

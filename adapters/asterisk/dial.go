@@ -109,8 +109,8 @@ func await(ctx context.Context, over <-chan struct{}, l *leg) string {
 // letRing rings the leg unless it was hung up. The lock makes a hang-up that
 // comes at this instant either prevent the ringing or end it.
 func (s *Switch) letRing(ctx context.Context, l *leg, r request) (orchestrator.CommandResult, string) {
-	l.ring.Lock()
-	defer l.ring.Unlock()
+	l.ring <- struct{}{} // Free: only a leg that rings is hung up under it.
+	defer func() { <-l.ring }()
 	s.book.mu.Lock()
 	dead := l.cancelled.done || l.gone.done
 	if !dead {
@@ -172,8 +172,12 @@ func (s *Switch) hangup(ctx context.Context, a orchestrator.Hangup) (orchestrato
 	}
 	l.byUs = l.byUs || !l.remote
 	s.book.mu.Unlock()
-	l.ring.Lock() // A dial request under way goes first.
-	defer l.ring.Unlock()
+	select {
+	case l.ring <- struct{}{}: // A dial request under way goes first.
+		defer func() { <-l.ring }()
+	case <-ctx.Done():
+		return orchestrator.ResultNoWord, "the dial of this leg is still without an answer"
+	}
 	result, reason := s.order(ctx, l, encodeHangup(l.channel, a.Cause))
 	if result == orchestrator.ResultNotFound {
 		return orchestrator.ResultAlready, ""

@@ -59,12 +59,10 @@ func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrat
 	if ended || l == nil {
 		return orchestrator.ResultNotFound, "no such leg"
 	}
-	if !l.dialled {
-		select {
-		case <-l.subscribed.c:
-		case <-ctx.Done():
-			return orchestrator.ResultRejected, "the leg was not ready in time"
-		}
+	select {
+	case <-s.book.ready(l):
+	case <-ctx.Done():
+		return orchestrator.ResultRejected, "the leg was not ready in time"
 	}
 	var result orchestrator.CommandResult
 	var reason string
@@ -204,15 +202,7 @@ func (s *Switch) play(ctx context.Context, l *leg, a orchestrator.Play) (orchest
 	if err != nil {
 		return orchestrator.ResultRejected, err.Error()
 	}
-	s.book.mu.Lock()
-	_, known := s.book.plays[a.Play]
-	full := len(l.plays) >= maxPlays
-	if !known && !full {
-		l.plays[a.Play] = &play{}
-		s.book.plays[a.Play] = l
-	}
-	s.book.mu.Unlock()
-	switch {
+	switch known, full := s.book.begin(l, a.Play); {
 	case known:
 		return orchestrator.ResultAlready, ""
 	case full:
@@ -221,8 +211,7 @@ func (s *Switch) play(ctx context.Context, l *leg, a orchestrator.Play) (orchest
 	result, reason := s.order(ctx, l, r)
 	if result == orchestrator.ResultRejected || result == orchestrator.ResultNotFound {
 		s.book.mu.Lock()
-		delete(l.plays, a.Play)
-		delete(s.book.plays, a.Play)
+		s.book.forget(l, a.Play)
 		s.book.mu.Unlock()
 	}
 	return result, reason

@@ -238,6 +238,21 @@ func TestOrderOfGreeting(t *testing.T) {
 	}
 }
 
+// Asterisk knows the application a moment after it answered the handshake.
+func TestApplicationNotRegisteredYet(t *testing.T) {
+	f := newFake(t)
+	tries := 0
+	f.on("PUT /applications/rm/eventFilter", func(w http.ResponseWriter, _ *http.Request) {
+		if tries++; tries < 3 {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	o := f.open(nil)
+	if n := count[orchestrator.SwitchLost](o, 0, nil); n != 0 || tries != 3 {
+		t.Errorf("lost %d times, asked %d times", n, tries)
+	}
+}
+
 // A leg with arguments nobody here knows goes back to the dialplan, and one
 // made by a process that died before ringing it is hung up.
 func TestStrangersAreSentAway(t *testing.T) {

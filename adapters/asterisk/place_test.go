@@ -255,7 +255,7 @@ func (o *office) mark() int {
 }
 
 // patience is how long an expected event may take on a busy machine.
-const patience = 5 * time.Second
+const patience = 15 * time.Second
 
 // expect waits for the first T after mark that fits.
 func expect[T orchestrator.Event](o *office, mark int, fits func(T) bool) (T, time.Time) {
@@ -312,4 +312,10 @@ func (o *office) do(a orchestrator.Action) (orchestrator.CommandResult, string) 
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return o.sw.Do(ctx, a)
+}
+
+func within(d time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	return do(ctx)
 }

@@ -60,7 +60,7 @@ func (c *session) readChannel(ctx context.Context, id string) (channel, error) {
 // anything that makes events, subscriptions before reading, so that nothing
 // changes unseen in between. Events received meanwhile wait in the queue.
 func (c *session) greet(ctx context.Context) error {
-	if err := c.rest.send(ctx, encodeFilter(c.cfg.App), nil); err != nil {
+	if err := c.filter(ctx); err != nil {
 		return err
 	}
 	drain(c.rewatch)
@@ -68,11 +68,36 @@ func (c *session) greet(ctx context.Context) error {
 		return err
 	}
 	drain(c.resync)
+	c.book.unsettle()
 	if err := c.sync(ctx); err != nil {
 		return err
 	}
 	c.counters.add(func(n *Stats) { n.Sessions++ })
 	return nil
+}
+
+const (
+	registerTries = 100
+	registerPause = 20 * time.Millisecond
+)
+
+// filter also waits for the application: Asterisk answers the websocket's
+// handshake before it registers the application, and a busy one was seen to
+// know nothing of it yet at the next request.
+func (c *session) filter(ctx context.Context) error {
+	var err error
+	for range registerTries {
+		err = c.rest.send(ctx, encodeFilter(c.cfg.App), nil)
+		if statusOf(err) != http.StatusNotFound {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(registerPause):
+		}
+	}
+	return err
 }
 
 // sync reads the switch, brings the book in line with it and reports it.
@@ -141,7 +166,10 @@ func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestra
 			l = b.open(id, time.Time(c.Created))
 			b.describe(l, c)
 		}
-		if !l.dialled {
+		if l.dialled {
+			l.subscribed.set() // What we made is told to us to its end.
+		}
+		if !l.subscribed.done {
 			arrived = append(arrived, l)
 		}
 		b.refresh(l, c)
@@ -158,6 +186,18 @@ func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestra
 		}
 	}
 	return arrived, plays
+}
+
+// unsettle forgets which legs' ends are told: on a new connection Asterisk may
+// have forgotten too.
+func (b *book) unsettle() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.live {
+		if !l.dialled && l.subscribed.done {
+			l.subscribed = newMark()
+		}
+	}
 }
 
 // describe fills in what the floor is told of a leg it does not know.
