@@ -17,10 +17,25 @@ func (f *Floor) configChanged(change o.Config) {
 	for _, r := range change.Removed {
 		if a := f.Agents[o.AgentID(r.ID)]; r.Kind == o.KindAgent && a != nil && a.LoggedIn {
 			f.intend(a, o.IntentLogout, "", wish{Origin: o.OriginSystem, By: "configuration"})
-			f.settle(a)
 		}
 	}
+	for _, id := range sortedKeys(f.Agents) {
+		f.settle(f.Agents[id]) // their phones may be gone, or back
+	}
+	f.lookAt(change.Phones)
 	f.rematch = true
+}
+
+// lookAt asks the switches of new phones what they know of them: a phone that
+// is there already would else be told of only when that changes.
+func (f *Floor) lookAt(phones []o.Phone) {
+	asked := map[o.SwitchID]bool{}
+	for _, p := range phones {
+		if f.attached(p.Switch) && !asked[p.Switch] {
+			asked[p.Switch] = true
+			f.ask(o.Resync{Switch: p.Switch})
+		}
+	}
 }
 
 func (f *Floor) applyConfig(change o.Config) {
@@ -136,6 +151,12 @@ func (f *Floor) relinkConfig() {
 	for id, h := range f.Hours { // order-free: fills a map
 		if c, err := calendar.Compile(h); err == nil {
 			f.hours[id] = c
+		}
+	}
+	for _, id := range sortedKeys(f.Agents) {
+		a := f.Agents[id]
+		if ph := f.Phones[a.Phone]; a.LoggedIn && ph != nil && ph.Agent == "" {
+			ph.Agent = id // the phone was gone from the configuration meanwhile
 		}
 	}
 	f.zone = time.UTC

@@ -37,33 +37,13 @@ func (f *Floor) matchCall(c *call) {
 		if !ok {
 			return
 		}
-		f.matchAgentTo(choice, triggerCall)
+		f.offerPair(choice.Agent, triggerCall)
 	}
 }
 
 func (f *Floor) matchAgent(a *agent) {
-	if a == nil || !f.matcher.IsFree(a.ID) {
-		return
+	for a != nil && f.matcher.IsFree(a.ID) && f.offerPair(a.ID, triggerAgent) {
 	}
-	if b, w, ok := f.matcher.NextCall(a.ID); ok {
-		// Another agent may be preferred for that call; between steps nobody
-		// else was free for it, within one step several may have become so.
-		choice, _ := f.matcher.BestAgent(b)
-		f.offer(f.Calls[w.Call], choice, triggerAgent)
-		if choice.Agent != a.ID {
-			f.matchAgent(a)
-		}
-	}
-}
-
-// matchAgentTo offers the agent the call that is first for them.
-func (f *Floor) matchAgentTo(choice acd.Choice, trigger string) {
-	b, w, ok := f.matcher.NextCall(choice.Agent)
-	if !ok {
-		return
-	}
-	best, _ := f.matcher.BestAgent(b)
-	f.offer(f.Calls[w.Call], best, trigger)
 }
 
 // matchEverything looks at every bucket, after who serves which has changed.
@@ -71,15 +51,30 @@ func (f *Floor) matchEverything() {
 	for _, b := range f.matcher.Buckets() {
 		for range f.matcher.WaitingIn(b.Queue) {
 			choice, ok := f.matcher.BestAgent(b)
-			if !ok {
+			if !ok || !f.offerPair(choice.Agent, triggerAgent) {
 				break
 			}
-			if _, _, waits := f.matcher.NextCall(choice.Agent); !waits {
-				break
-			}
-			f.matchAgentTo(choice, triggerAgent)
 		}
 	}
+}
+
+// offerPair makes the offer that an agent's being free leads to: of a call to
+// an agent who each come first for the other. Between steps that is the agent
+// and the first call they serve; when several became free in one step, the
+// call may prefer another of them, and that one another call. Each turn finds
+// a call that comes before the last one, so there is an end.
+func (f *Floor) offerPair(id o.AgentID, trigger string) bool {
+	b, w, waits := f.matcher.NextCall(id)
+	for waits {
+		choice, _ := f.matcher.BestAgent(b)
+		nextB, next, _ := f.matcher.NextCall(choice.Agent)
+		if next.Call == w.Call {
+			f.offer(f.Calls[w.Call], choice, trigger)
+			return true
+		}
+		b, w = nextB, next
+	}
+	return false
 }
 
 // offer rings one agent for one call.

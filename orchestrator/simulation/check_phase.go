@@ -66,7 +66,8 @@ func (p *phases) connected(d orchestrator.CallConnected, f orchestrator.Fact) {
 	}
 	for _, id := range []orchestrator.LegID{c.leg, o.Leg} {
 		l := b.legs[id]
-		p.want(c, f, l != nil && l.answered && !l.closed && l.bridge == d.Bridge)
+		up := l != nil && (l.answered || p.w.plan.Faults.Panics) // an input that is set aside may be its LegUp
+		p.want(c, f, up && !l.closed && l.bridge == d.Bridge)
 	}
 }
 

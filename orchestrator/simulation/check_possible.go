@@ -1,8 +1,6 @@
 package simulation
 
 import (
-	"strings"
-
 	o "ringmaster/orchestrator"
 )
 
@@ -158,9 +156,13 @@ func (p *possible) order(a o.Action) string {
 			return "no such leg"
 		}
 	case o.Release:
+		l := p.leg(a.Leg)
+		if l.released {
+			return "" // again, because the first may have been lost
+		}
 		why := p.alive(a.Leg)
-		p.leg(a.Leg).released = true
-		return strings.TrimPrefix(why, "the leg was released before") // again, after a gap
+		l.released = true
+		return why
 	case o.Play:
 		p.plays[a.Play] = true
 		return p.alive(a.Leg)

@@ -109,16 +109,22 @@ func (p *Plan) draw(d dice) {
 	for i := range queues {
 		c.Queues = append(c.Queues, drawQueue(d, i, queues, c.Agents))
 	}
-	c.Flows = []orchestrator.Flow{drawFlow(d, queues), {
-		ID: "closing", Version: 1, Start: "sorry", Nodes: map[string]orchestrator.Node{
-			"sorry": {Type: orchestrator.NodePlay, Play: say("We are sorry."), On: map[string]string{"next": "bye"}},
-			"bye":   {Type: orchestrator.NodeHangup},
-		},
+	c.Flows = []orchestrator.Flow{drawFlow(d, queues), closing(1)}
+	c.Hours = []orchestrator.Hours{{
+		ID: "office", Zone: "UTC", Weekly: []orchestrator.Opening{{Days: []string{"mon"}, From: "07:30", To: "08:03"}},
 	}}
 	c.Numbers = []orchestrator.Number{{Dialled: "100", Flow: "main"}}
 	if d.chance(50) {
 		c.Settings.Unknown = "closing"
 	}
+}
+
+// closing is the flow of calls nobody took.
+func closing(version uint64) orchestrator.Flow {
+	return orchestrator.Flow{ID: "closing", Version: version, Start: "sorry", Nodes: map[string]orchestrator.Node{
+		"sorry": {Type: orchestrator.NodePlay, Play: say("We are sorry."), On: map[string]string{"next": "bye"}},
+		"bye":   {Type: orchestrator.NodeHangup},
+	}}
 }
 
 func say(words string) []orchestrator.Media { return []orchestrator.Media{{Say: words}} }
@@ -181,12 +187,26 @@ func drawFlow(d dice, queues int) orchestrator.Flow {
 	if d.chance(30) {
 		menu.On["44"] = "wait1"
 	}
+	if d.chance(20) {
+		delete(menu.On, "timeout") // not connected: the call ends
+	}
 	f.Nodes["menu"] = menu
-	switch {
-	case d.chance(25):
+	if d.chance(20) {
+		f.Nodes["welcome"] = orchestrator.Node{
+			Type: orchestrator.NodePlay, Play: []orchestrator.Media{{Sound: "missing"}},
+			On: map[string]string{"next": "menu", "failed": pick(d, "menu", "bye")},
+		}
+	}
+	switch d.IntN(8) {
+	case 0, 1:
 		f.Start = "welcome" // heard before the answer; the queue answers
-	case d.chance(25):
+	case 2, 3:
 		f.Start = "wait1"
+	case 4: // the office closes after three minutes
+		f.Start = "hours"
+		f.Nodes["hours"] = orchestrator.Node{
+			Type: orchestrator.NodeHours, Hours: "office", On: map[string]string{"open": "answer", "closed": pick(d, "bye", "wait1")},
+		}
 	}
 	return f
 }

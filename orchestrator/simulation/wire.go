@@ -98,7 +98,11 @@ func (x *wire) broken(e orchestrator.Event) {
 	x.horizon, x.barrier, x.down = at, at, true
 	x.arrive(e, at)
 	if _, lost := e.(orchestrator.SwitchLost); lost && !x.w.plan.Exact {
-		x.reopen(x.w.dice.between(4*time.Second, 40*time.Second))
+		away := x.w.dice.between(4*time.Second, 40*time.Second)
+		if x.w.dice.chance(10) {
+			away = x.w.dice.between(5*time.Minute, 15*time.Minute) // long enough to be given up
+		}
+		x.reopen(away)
 	}
 }
 

@@ -141,7 +141,22 @@ func (w *World) change() {
 	}
 	d := w.dice
 	c := orchestrator.Config{Settings: w.plan.Config.Settings}
-	switch d.IntN(4) {
+	switch d.IntN(5) {
+	case 4: // a phone, the hours or the number go
+		c.Removed = []orchestrator.Removal{pick(d,
+			orchestrator.Removal{Kind: orchestrator.KindPhone, ID: string(pick(d, w.plan.Config.Phones...).ID)},
+			orchestrator.Removal{Kind: orchestrator.KindHours, ID: "office"},
+			orchestrator.Removal{Kind: orchestrator.KindFlow, ID: "closing"},
+			orchestrator.Removal{Kind: orchestrator.KindNumber, ID: "100"},
+		)}
+		w.clock.After(d.about(30*time.Second), func() {
+			if !w.dead {
+				w.step(orchestrator.ConfigChanged{Change: orchestrator.Config{
+					Settings: w.plan.Config.Settings, Phones: w.plan.Config.Phones, Hours: w.plan.Config.Hours,
+					Flows: []orchestrator.Flow{closing(w.seq + 1000)}, Numbers: w.plan.Config.Numbers,
+				}})
+			}
+		})
 	case 0: // other agents, other rules
 		i := d.IntN(len(w.plan.Config.Queues))
 		q := drawQueue(d, i, len(w.plan.Config.Queues), w.plan.Config.Agents)
