@@ -192,7 +192,7 @@ func (b *bank) callers(ctx context.Context) {
 		calls.Wait()
 		close(done)
 	}()
-	if len(b.groups) == 0 {
+	if len(b.groups) == 0 || b.plan.stay {
 		<-ctx.Done()
 	}
 	select {

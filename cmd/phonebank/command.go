@@ -131,7 +131,7 @@ reader goes away, the run ends.`,
 			if err != nil {
 				return err
 			}
-			p.duration = 0
+			p.duration, p.stay = 0, true
 			ctx, cancel := context.WithCancel(cmd.Context())
 			defer cancel()
 			out := newEventWriter(cmd.OutOrStdout(), cancel)

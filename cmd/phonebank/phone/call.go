@@ -37,7 +37,7 @@ type End struct {
 	By      Party
 	Code    int      // final status of the INVITE: 200 when answered, 487 when cancelled, 0 when none came
 	Reasons []string // Reason headers (RFC 3326) of the BYE, CANCEL or final response, as written
-	Err     error    // set when By is Network, or when the goodbye itself failed
+	Err     error    // set when By is Network, or when the goodbye or the recording failed
 }
 
 // session is what this package needs of diago's two kinds of dialogs.
@@ -315,7 +315,9 @@ func (c *Call) bye() End {
 
 // finish is the last thing that happens to a call.
 func (c *Call) finish(end End) {
-	c.closeMedia()
+	if err := c.closeMedia(); end.Err == nil {
+		end.Err = err
+	}
 	_ = c.dialog.Close()
 	times, reasons, _ := c.trace.snapshot()
 	end.Reasons = reasons

@@ -53,8 +53,9 @@ func (c *Call) openMouth() {
 	go c.mouth.run()
 }
 
-// closeMedia stops ear, mouth and recorder, in the order that leaves no goroutine behind.
-func (c *Call) closeMedia() {
+// closeMedia stops ear, mouth and recorder, in the order that leaves no goroutine behind. Its error is that of the
+// recording.
+func (c *Call) closeMedia() error {
 	c.mu.Lock()
 	m, listening, r := c.mouth, c.listening, c.recorder
 	c.mu.Unlock()
@@ -68,10 +69,9 @@ func (c *Call) closeMedia() {
 		<-listening
 	}
 	if r != nil {
-		if err := r.close(); err != nil {
-			c.emit(Event{Kind: Lost, Reason: err.Error()})
-		}
+		return r.close()
 	}
+	return nil
 }
 
 // hear reads packets until the socket closes.
