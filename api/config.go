@@ -48,7 +48,7 @@ type Limits struct {
 	Streams           int           // open event streams; default 200
 	Body              int64         // bytes of a request; default 1 MiB
 	Document          int64         // bytes of a configuration document; default 8 MiB
-	Request           time.Duration // a request's whole time; default 30 s
+	Request           time.Duration // a request's whole time; default 10 s
 	DocumentTime      time.Duration // that of plan and apply; default 5 min: PINs are hashed slowly
 	Heartbeat         time.Duration // silence on an event stream; default 15 s
 	StreamWrite       time.Duration // for one write to an event stream; default 10 s
@@ -60,7 +60,7 @@ func (l Limits) withDefaults() Limits {
 	l.Streams = cmp.Or(l.Streams, 200)
 	l.Body = cmp.Or(l.Body, 1<<20)
 	l.Document = cmp.Or(l.Document, 8<<20)
-	l.Request = cmp.Or(l.Request, 30*time.Second)
+	l.Request = cmp.Or(l.Request, 10*time.Second)
 	l.DocumentTime = cmp.Or(l.DocumentTime, 5*time.Minute)
 	l.Heartbeat = cmp.Or(l.Heartbeat, 15*time.Second)
 	l.StreamWrite = cmp.Or(l.StreamWrite, 10*time.Second)

@@ -109,6 +109,10 @@ func (s *Server) identify(c *gin.Context, a *asked) error {
 	return err
 }
 
+// answerTime is what is left for writing the answer when a request's own time
+// is over.
+const answerTime = 5 * time.Second
+
 // bound limits the body and the time of a request.
 func (s *Server) bound(c *gin.Context) {
 	a := askedFrom(c.Request.Context())
@@ -131,7 +135,8 @@ func (s *Server) bound(c *gin.Context) {
 	}
 	control := http.NewResponseController(c.Writer)
 	control.SetReadDeadline(time.Now().Add(length))  //nolint:errcheck // a test's recorder has none
-	control.SetWriteDeadline(time.Now().Add(length)) //nolint:errcheck // a test's recorder has none
+	// A request that ran out of time still has to hear so.
+	control.SetWriteDeadline(time.Now().Add(length + answerTime)) //nolint:errcheck // a test's recorder has none
 	ctx, cancel := context.WithTimeout(c.Request.Context(), length)
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
