@@ -39,7 +39,7 @@ func (a *Asterisk) console(ctx context.Context, command string) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("open asterisk console: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline) // A closed socket shows at the write below.
 	}
@@ -66,7 +66,7 @@ func (a *Asterisk) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("ask ari for its info: %s", resp.Status)
 	}

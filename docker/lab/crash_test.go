@@ -71,7 +71,7 @@ func TestFreezeAndThaw(t *testing.T) {
 	}
 	client := http.Client{Timeout: 500 * time.Millisecond}
 	if resp, err := client.Get(a.ARIURL + "/asterisk/info"); err == nil {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		t.Error("frozen Asterisk answers")
 	}
 	if err := a.Thaw(); err != nil {

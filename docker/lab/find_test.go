@@ -39,7 +39,7 @@ func TestSlotPassesOverTakenPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer udp.Close()
+	defer func() { _ = udp.Close() }()
 	second, err := takeSlot()
 	if err != nil {
 		t.Fatal(err)

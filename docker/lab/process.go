@@ -42,7 +42,7 @@ func spawn(inst installation, dir string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer console.Close()
+	defer func() { _ = console.Close() }()
 	cmd := exec.Command(inst.binary, "-f", "-C", filepath.Join(dir, "etc", "asterisk.conf"))
 	attr := &syscall.SysProcAttr{}
 	if inst.root != "" {
