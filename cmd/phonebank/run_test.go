@@ -159,7 +159,8 @@ func TestLiveTellsEventsUntilStopped(t *testing.T) {
 		}
 		kinds[last["kind"].(string)]++
 	}
-	if kinds["dialled"] < 10 || kinds["answered"] != kinds["dialled"] || kinds["ended"] != kinds["dialled"] || last["kind"] != "summary" {
+	// The last call may have been cancelled by the end.
+	if kinds["dialled"] < 10 || kinds["answered"] < kinds["dialled"]-1 || kinds["ended"] != kinds["dialled"] || last["kind"] != "summary" {
 		t.Errorf("events %v", kinds)
 	}
 }

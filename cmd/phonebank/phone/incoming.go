@@ -31,6 +31,11 @@ func (p *Phone) serve(d *diago.DialogServerSession) {
 	default: // nobody fetches calls; Calls has them all
 	}
 	c.finish(c.receive(d, b))
+	if d.LoadState() == sip.DialogStateConfirmed {
+		// diago: when this function returns, it says BYE again to a far end that did not answer ours, for ten
+		// seconds and past the end of the phone, on a socket that stays open. It does not for a failed INVITE.
+		d.InviteResponse = sip.NewResponseFromRequest(d.InviteRequest, sip.StatusRequestTerminated, phraseOf(487), nil)
+	}
 }
 
 // receive rings and does what the behaviour or somebody at the phone decides.

@@ -126,14 +126,17 @@ func (p *Phone) newDialog(to sip.Uri, id string) (*diago.DialogClientSession, er
 	}}
 	d.Init()
 	d.InitMediaSession(s, nil, nil)
-	cache := p.diago.DialogCacheClient()
-	d.OnState(func(s sip.DialogState) {
-		if s == sip.DialogStateConfirmed {
-			_ = cache.DialogStore(context.Background(), d.ID, d)
-		}
-	})
-	d.OnClose(func() error { return cache.DialogDelete(context.Background(), d.ID) })
 	return d, nil
+}
+
+// know makes the phone find an answered dialog when a request for it arrives, until the forget it returns.
+//
+// diago: its own NewDialog does that after the ACK was sent, so that a BYE which follows the ACK at once is
+// answered 481, and this side goes on talking to nobody.
+func (p *Phone) know(d *diago.DialogClientSession) (forget func()) {
+	cache := p.diago.DialogCacheClient()
+	_ = cache.DialogStore(context.Background(), d.ID, d)
+	return func() { _ = cache.DialogDelete(context.Background(), d.ID) }
 }
 
 func (p *Phone) contact() sip.ContactHeader {
@@ -148,6 +151,7 @@ func (c *Call) place(ctx context.Context, d *diago.DialogClientSession, h []sip.
 	if err := c.invite(ctx, d, h); err != nil {
 		return c.unanswered(ctx, d, err)
 	}
+	defer c.phone.know(d)()
 	acked, cancel := context.WithTimeout(context.Background(), goodbye)
 	defer cancel()
 	if err := d.Ack(acked); err != nil {
