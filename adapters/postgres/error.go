@@ -32,11 +32,17 @@ func translate(did string, err error) error {
 	case errors.Is(err, gorm.ErrForeignKeyViolated):
 		return &orchestrator.Error{Code: orchestrator.CodeNotFound, Message: did + ": what it belongs to does not exist"}
 	case errors.Is(err, gorm.ErrCheckConstraintViolated), inClass(err, "22"):
-		return &orchestrator.Error{Code: orchestrator.CodeInvalid, Message: did + ": a value the database cannot hold"}
+		return because(orchestrator.CodeInvalid, did+": a value the database cannot hold", err)
 	case away(err):
-		return &orchestrator.Error{Code: orchestrator.CodeUnavailable, Message: did + ": the database is away or too slow"}
+		return because(orchestrator.CodeUnavailable, did+": the database is away or too slow", err)
 	}
 	return fmt.Errorf("%s: %w", did, err)
+}
+
+// because is an error whose *Error is for the client and whose text, for the
+// log, has the database's own words as well.
+func because(code orchestrator.Code, message string, cause error) error {
+	return fmt.Errorf("%w: %w", &orchestrator.Error{Code: code, Message: message}, cause)
 }
 
 // taken names what exists already, by the constraint that said so.
@@ -56,6 +62,10 @@ func taken(err error) string {
 // away reports errors that pass by themselves, so that repeating is safe and
 // sensible. Classes are those of PostgreSQL's appendix A.
 func away(err error) bool {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) { // for whatever reason: there is no database to ask
+		return true
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code[:2] {
@@ -64,9 +74,8 @@ func away(err error) bool {
 		}
 		return pg.Code == "55P03" || pg.Code == "25006" || pg.Code == "25P03" // lock, read only, idle in transaction
 	}
-	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) ||
+	return errors.As(err, &network) || errors.Is(err, io.EOF) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,34 +16,39 @@ import (
 	"ringmaster/adapters/postgres/cluster"
 )
 
-// server is this package's own PostgreSQL; every test gets a database of its
-// own, copied from a migrated one.
-var server *cluster.Cluster
+// The package's own PostgreSQL starts with the first test that needs it; every
+// test gets a database of its own, copied from a migrated one.
+var (
+	serverOnce sync.Once
+	serverMade *cluster.Cluster
+	serverErr  error
+	folderMade string
+)
+
+func server(t testing.TB) *cluster.Cluster {
+	t.Helper()
+	serverOnce.Do(func() {
+		if folderMade, serverErr = os.MkdirTemp("/tmp", "rmdb"); serverErr == nil {
+			serverMade, serverErr = startServer(folderMade)
+		}
+	})
+	must(t, serverErr)
+	return serverMade
+}
 
 const template = "template_ringmaster"
 
 func TestMain(m *testing.M) {
-	os.Exit(runTests(m))
-}
-
-func runTests(m *testing.M) int {
-	folder, err := os.MkdirTemp("/tmp", "rmdb")
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	defer os.RemoveAll(folder)
-	if server, err = startServer(folder); err != nil {
-		fmt.Println(err)
-		return 1
-	}
 	code := m.Run()
-	server.Stop()
+	if serverMade != nil {
+		serverMade.Stop()
+	}
+	os.RemoveAll(folderMade)
 	if err := goleak.Find(); code == 0 && err != nil {
 		fmt.Println(err)
-		return 1
+		code = 1
 	}
-	return code
+	os.Exit(code)
 }
 
 func startServer(folder string) (*cluster.Cluster, error) {
@@ -69,7 +75,7 @@ var databases atomic.Int64
 func newDatabase(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test_%d", databases.Add(1))
-	conn, err := pgx.Connect(t.Context(), server.DSN("postgres"))
+	conn, err := pgx.Connect(t.Context(), server(t).DSN("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +83,7 @@ func newDatabase(t testing.TB) string {
 	if _, err := conn.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		t.Fatal(err)
 	}
-	return server.DSN(name)
+	return server(t).DSN(name)
 }
 
 func newStore(t testing.TB) *Store {

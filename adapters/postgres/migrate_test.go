@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// schema is pg_dump's account of a database's structure.
-func schema(t *testing.T, dsn string) string {
+// dump is pg_dump's account of a database's structure.
+func dump(t *testing.T, dsn string) string {
 	t.Helper()
 	dumps, err := filepath.Glob("/usr/lib/postgresql/*/bin/pg_dump")
 	must(t, err)
@@ -38,21 +38,21 @@ func TestUpDownUpLeavesTheSameSchema(t *testing.T) {
 	t.Parallel()
 	dsn := newDatabase(t)
 	s := openStore(t, dsn)
-	first := schema(t, dsn)
+	first := dump(t, dsn)
 	if !strings.Contains(first, "CREATE TABLE public.call ") {
 		t.Fatalf("no schema: %s", first)
 	}
 	must(t, s.MigrateDown(t.Context(), 0))
-	if empty := schema(t, dsn); strings.Contains(empty, "CREATE ") {
+	if empty := dump(t, dsn); strings.Contains(empty, "CREATE ") {
 		t.Fatalf("left behind: %s", empty)
 	}
 	must(t, s.Migrate(t.Context()))
-	same(t, schema(t, dsn), first)
+	same(t, dump(t, dsn), first)
 	// Each step alone undoes itself too.
 	for version := int64(5); version >= 0; version-- {
 		must(t, s.MigrateDown(t.Context(), version))
 		must(t, s.Migrate(t.Context()))
-		same(t, schema(t, dsn), first)
+		same(t, dump(t, dsn), first)
 	}
 }
 

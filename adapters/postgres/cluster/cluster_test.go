@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,7 +27,10 @@ func TestMain(m *testing.M) {
 		playOwner(folder)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(made)
+		os.Exit(code)
+	}))
 }
 
 func playOwner(folder string) {
@@ -66,6 +70,31 @@ func try(ctx context.Context, c *Cluster, sql string) error {
 	return err
 }
 
+var (
+	madeOnce sync.Once
+	made     string
+	errMade  error
+)
+
+// madeFolder is a test's folder with a cluster in it that never ran. Making one
+// takes seconds, copying it does not.
+func madeFolder(t *testing.T) string {
+	t.Helper()
+	madeOnce.Do(func() {
+		if made, errMade = os.MkdirTemp("/tmp", "rmpg"); errMade == nil {
+			_, errMade = prepareCluster(context.Background(), Config{Folder: made})
+		}
+	})
+	if errMade != nil {
+		t.Fatal(errMade)
+	}
+	folder := shortFolder(t)
+	if out, err := exec.Command("cp", "-a", filepath.Join(made, "cluster"), folder).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return folder
+}
+
 // shortFolder is a test's folder whose path leaves room for a socket.
 func shortFolder(t *testing.T) string {
 	t.Helper()
@@ -100,7 +129,7 @@ func TestStartsStopsAndStartsAgainWithItsData(t *testing.T) {
 }
 
 func TestListensOnNoNetworkAndKeepsWhatItPromises(t *testing.T) {
-	c := start(t, shortFolder(t))
+	c := start(t, madeFolder(t))
 	defer c.Stop()
 	exec1(t, c, `DO $$ BEGIN
 		ASSERT current_setting('listen_addresses') = '';
@@ -158,7 +187,7 @@ func TestRefusesASocketFolderOthersMayEnter(t *testing.T) {
 }
 
 func TestComesBackAfterItsServerIsKilled(t *testing.T) {
-	c := start(t, shortFolder(t))
+	c := start(t, madeFolder(t))
 	defer c.Stop()
 	exec1(t, c, "CREATE TABLE kept AS SELECT 7 AS n")
 	killed := c.pidFile()
@@ -175,7 +204,7 @@ func TestComesBackAfterItsServerIsKilled(t *testing.T) {
 }
 
 func TestOwnerKilledLeavesNothingAndTheNextTakesOver(t *testing.T) {
-	folder := shortFolder(t)
+	folder := madeFolder(t)
 	owner := startOwner(t, folder)
 	second := start(t, folder) // shares the owner's server
 	defer second.Stop()
@@ -196,7 +225,7 @@ func TestOwnerKilledLeavesNothingAndTheNextTakesOver(t *testing.T) {
 }
 
 func TestASharedServerIsNotStopped(t *testing.T) {
-	folder := shortFolder(t)
+	folder := madeFolder(t)
 	owner := start(t, folder)
 	defer owner.Stop()
 	guest := start(t, folder)
@@ -205,7 +234,7 @@ func TestASharedServerIsNotStopped(t *testing.T) {
 }
 
 func TestAStalePIDFileOfAnotherProgramIsNoObstacle(t *testing.T) {
-	folder := shortFolder(t)
+	folder := madeFolder(t)
 	start(t, folder).Stop()
 	other := exec.Command("sleep", "60")
 	other.SysProcAttr = &syscall.SysProcAttr{}
@@ -240,7 +269,7 @@ func TestAHalfMadeClusterIsMadeAnew(t *testing.T) {
 }
 
 func TestSaysWhyItDoesNotStart(t *testing.T) {
-	folder := shortFolder(t)
+	folder := madeFolder(t)
 	c := start(t, folder)
 	c.Stop()
 	if err := os.WriteFile(filepath.Join(c.folder, "postgresql.conf"), []byte("no_such_setting = 1\n"), 0o644); err != nil {
@@ -257,7 +286,7 @@ func TestNamesThePackageThatIsMissing(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Debian package postgresql") {
 		t.Fatalf("got %v", err)
 	}
-	folder := shortFolder(t)
+	folder := madeFolder(t)
 	start(t, folder).Stop()
 	if err := os.WriteFile(filepath.Join(folder, "cluster", "PG_VERSION"), []byte("99\n"), 0o600); err != nil {
 		t.Fatal(err)
