@@ -3,7 +3,6 @@ package asterisk
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -365,9 +364,15 @@ func (s *Switch) closeBridge(ctx context.Context, a orchestrator.CloseBridge) (o
 	if err := checkID("bridge", string(a.Bridge)); err != nil {
 		return orchestrator.ResultRejected, err.Error()
 	}
-	result, reason := verdict(s.rest.send(ctx, encodeCloseBridge(string(a.Bridge)), nil))
-	if result == orchestrator.ResultNotFound {
+	err := s.rest.send(ctx, encodeCloseBridge(string(a.Bridge)), nil)
+	if bridgeGone(err) {
 		return orchestrator.ResultAlready, ""
 	}
-	return result, strings.TrimSpace(reason)
+	return verdict(err)
+}
+
+// bridgeGone reports a bridge that is not there, or not any more: one that is
+// just being removed is answered 409, "not in Stasis application".
+func bridgeGone(err error) bool {
+	return statusOf(err) == http.StatusNotFound || statusOf(err) == http.StatusConflict
 }

@@ -94,6 +94,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.asked, f.bodies = append(f.asked, line), append(f.bodies, string(body))
 	}
 	answer := f.answers[r.Method+" "+path]
+	if strings.HasSuffix(path, "/eventFilter") && f.socket == nil {
+		// As Asterisk: the application is known a moment after the handshake.
+		answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }
+	}
 	f.mu.Unlock()
 	select {
 	case f.received <- struct{}{}:
@@ -109,6 +113,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // listen is the event socket. It reads, so that pings are answered.
 func (f *fake) listen(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	f.socket = nil
+	f.mu.Unlock()
 	c, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		return

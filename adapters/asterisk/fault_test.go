@@ -299,6 +299,12 @@ func TestSlowCreatesLowerTheRate(t *testing.T) {
 	if g.rate() != 30 {
 		t.Errorf("the rate came back to %v", g.rate())
 	}
+	g.ping(200 * time.Millisecond)
+	g.ping(400 * time.Millisecond)
+	turn(250 * time.Millisecond)
+	if g.rate() != 30 {
+		t.Error("a far switch was taken for a slow one")
+	}
 }
 
 func TestTooManyDialsAreTurnedAway(t *testing.T) {

@@ -19,10 +19,11 @@ type gate struct {
 	mu     sync.Mutex
 	most   rate.Limit
 	halved time.Time
+	link   time.Duration // the quickest answer to a ping: what the way alone costs
 }
 
 const (
-	slowCreate    = 100 * time.Millisecond
+	slowCreate    = 100 * time.Millisecond // beyond what the way alone costs
 	lowestRate    = rate.Limit(1)
 	halveEvery    = 500 * time.Millisecond // one burst of slow answers counts once
 	recoverFactor = 1.1
@@ -54,12 +55,23 @@ func (g *gate) leave(took time.Duration, now time.Time) {
 	<-g.flying
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	slow := took-g.link > slowCreate
 	switch current := g.limiter.Limit(); {
-	case took > slowCreate && now.Sub(g.halved) >= halveEvery:
+	case slow && now.Sub(g.halved) >= halveEvery:
 		g.halved = now
 		g.limiter.SetLimit(max(current/2, min(lowestRate, g.most)))
-	case took <= slowCreate && current < g.most:
+	case !slow && current < g.most:
 		g.limiter.SetLimit(min(current*recoverFactor, g.most))
+	}
+}
+
+// ping notes how long the answer to a ping took, so that a far switch is not
+// taken for a slow one.
+func (g *gate) ping(took time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.link == 0 || took < g.link {
+		g.link = took
 	}
 }
 

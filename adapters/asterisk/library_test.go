@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/CyCoreSystems/ari/v5"
+	"github.com/coder/websocket"
 
 	"ringmaster/orchestrator"
 )
@@ -111,11 +112,11 @@ func TestDefect2OverflowIsSaid(t *testing.T) {
 		t.Fatal("the first event is not SwitchSynced")
 	}
 	f.send(arrivalJSON("100.1"))
-	for range eventBuffer + 200 { // Nobody takes events out now.
-		f.mu.Lock()
-		c := f.socket
-		f.mu.Unlock()
-		_ = c.Write(ctx, 1, []byte(eventJSON("ChannelHold", channelJSON("100.1", "Up", ""), "")))
+	f.mu.Lock()
+	c := f.socket
+	f.mu.Unlock()
+	for range eventBuffer + 200 { // Nobody takes events out now; at the end the adapter closes the socket.
+		_ = c.Write(ctx, websocket.MessageText, []byte(eventJSON("ChannelHold", channelJSON("100.1", "Up", ""), "")))
 	}
 	var story []string
 	late := time.After(patience)

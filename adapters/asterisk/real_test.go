@@ -270,6 +270,27 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
+// A far switch: every answer takes a fifth of a second, and all works as well.
+func TestFarSwitch(t *testing.T) {
+	p := atPlace(t)
+	far := `{"name":"far","type":"latency","stream":"downstream","attributes":{"latency":200,"jitter":20}}`
+	if _, err := p.between.Toxics.AddToxicJson(strings.NewReader(far)); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.between.Toxics.RemoveToxic(context.Background(), "far") }()
+	o := atWork(t, nil)
+	call, a := o.caller()
+	agent, b := o.agent(0)
+	o.connect(a, b)
+	if err := within(patience, agent.Hangup); err != nil {
+		t.Fatal(err)
+	}
+	expect(o, 0, func(e orchestrator.LegEnded) bool { return e.Leg == b && e.By == orchestrator.EndedByRemote })
+	if !call.Up() || o.sw.Stats().CreateRate != 30 {
+		t.Errorf("the caller is up: %v; %v legs a second are allowed", call.Up(), o.sw.Stats().CreateRate)
+	}
+}
+
 // A frozen Asterisk is found and, thawed, read again; the calls are still there.
 func TestFrozenSwitch(t *testing.T) {
 	o := atWork(t, nil)

@@ -151,13 +151,22 @@ func (c *session) feelPulse(ctx context.Context) error {
 		beat, cancel := context.WithTimeout(ctx, pulseTimeout)
 		group, beat := errgroup.WithContext(beat)
 		group.Go(func() error { return c.conn.Ping(beat) })
-		group.Go(func() error { return c.rest.send(beat, encodeRead("asterisk", "ping"), nil) })
+		group.Go(func() error { return c.ping(beat) })
 		err := group.Wait()
 		cancel()
 		if err != nil {
 			return fmt.Errorf("no pulse: %w", err)
 		}
 	}
+}
+
+func (c *session) ping(ctx context.Context) error {
+	began := time.Now()
+	err := c.rest.send(ctx, encodeRead("asterisk", "ping"), nil)
+	if err == nil {
+		c.creates.ping(time.Since(began))
+	}
+	return err
 }
 
 // serve handles messages in their order until the connection ends.

@@ -63,6 +63,9 @@ func (c *session) greet(ctx context.Context) error {
 	if err := c.filter(ctx); err != nil {
 		return err
 	}
+	if err := c.ping(ctx); err != nil {
+		return err
+	}
 	drain(c.rewatch)
 	if _, err := c.subscribeDevices(ctx); err != nil {
 		return err
@@ -283,7 +286,7 @@ func (c *session) closeOrphan(ctx context.Context, id orchestrator.BridgeID) boo
 	if busy {
 		return false
 	}
-	if err := c.rest.send(ctx, encodeCloseBridge(string(id)), nil); err != nil && statusOf(err) != http.StatusNotFound {
+	if err := c.rest.send(ctx, encodeCloseBridge(string(id)), nil); err != nil && !bridgeGone(err) {
 		return false
 	}
 	c.counters.add(func(n *Stats) { n.OrphansShut++ })
