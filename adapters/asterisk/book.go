@@ -34,6 +34,7 @@ type leg struct {
 	ring chan struct{}
 
 	plays     map[orchestrator.PlayID]*play
+	music     bool // may be on
 	releasing bool
 	left      time.Time // left our application, end not known yet
 	doubtful  bool      // a request about it had no answer: read it again
@@ -69,6 +70,20 @@ func (m *mark) set() {
 // maxPlays bounds the plays remembered per leg. Ended ones are forgotten first:
 // a caller may wait through a thousand announcements.
 const maxPlays = 64
+
+// musical notes that music may be on from now on, or is off.
+func (b *book) musical(l *leg, on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l.music = on
+}
+
+// hasMusic reports whether music may be on.
+func (b *book) hasMusic(l *leg) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return l.music
+}
 
 // begin enters a play. known says it was begun before, full that too many run.
 func (b *book) begin(l *leg, id orchestrator.PlayID) (known, full bool) {

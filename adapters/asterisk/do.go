@@ -75,9 +75,12 @@ func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrat
 	case orchestrator.StopPlay:
 		result, reason = s.stopPlay(ctx, l, a.Play)
 	case orchestrator.StartMusic:
+		s.book.musical(l, true)
 		result, reason = s.sendOr(ctx, l)(encodeStartMusic(l.channel, a.Class))
 	case orchestrator.StopMusic:
-		result, reason = s.order(ctx, l, encodeStopMusic(l.channel))
+		if result, reason = s.order(ctx, l, encodeStopMusic(l.channel)); result == orchestrator.ResultAccepted {
+			s.book.musical(l, false)
+		}
 	case orchestrator.SendDigits:
 		result, reason = s.sendOr(ctx, l)(encodeDigits(l.channel, a.Digits))
 	case orchestrator.Release:
@@ -332,10 +335,13 @@ func (s *Switch) prepare(ctx context.Context, bridge request, legs []*leg) (made
 	})
 	for _, l := range legs {
 		group.Go(func() error {
-			if err := s.stopPlays(ctx, l); err != nil {
+			if err := s.stopPlays(ctx, l); err != nil || !s.book.hasMusic(l) {
 				return err
 			}
 			err := s.rest.send(ctx, encodeStopMusic(l.channel), nil)
+			if err == nil {
+				s.book.musical(l, false)
+			}
 			if statusOf(err) == http.StatusConflict {
 				return nil // The leg is not in our application yet or any more; the join will tell.
 			}

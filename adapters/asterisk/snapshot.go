@@ -206,7 +206,7 @@ func (b *book) unsettle() {
 // describe fills in what the floor is told of a leg it does not know.
 func (b *book) describe(l *leg, c *channel) {
 	entry, number, ours := readArgs(c.args())
-	l.dialled = ours
+	l.dialled, l.music = ours, true // Music cannot be read.
 	l.entry, l.number, l.caller, l.endpoint = entry, number, partyOf(&c.Caller), endpointOf(c.Name)
 }
 
