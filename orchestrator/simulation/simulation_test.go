@@ -34,7 +34,7 @@ func TestSeeds(t *testing.T) {
 			t.Fatal(first.Failure)
 		}
 		if second := simulation.Run(plan); second.Hash != first.Hash {
-			t.Fatalf("seed %d: two runs differ", s)
+			t.Fatalf("seed %d: two runs differ\n%s", s, simulation.Again(s, *calls))
 		}
 		replay(t, s, first.Tape)
 		steps += first.Steps
@@ -78,7 +78,8 @@ func replay(t *testing.T, seed uint64, tape simulation.Tape) {
 		out := f.Step(in)
 		since = append(since, out.Facts...)
 		if simulation.Digest(out) != simulation.Digest(tape.Effects[i]) {
-			t.Fatalf("seed %d: at input %d (%T %+v) a floor restored half-way decides\n%+v\nnot\n%+v", seed, i, in.Event, in.Event, out, tape.Effects[i])
+			t.Fatalf("seed %d: at input %d (%T %+v) a floor restored half-way decides\n%+v\nnot\n%+v\n%s",
+				seed, i, in.Event, in.Event, out, tape.Effects[i], simulation.Again(seed, *calls))
 		}
 	}
 }

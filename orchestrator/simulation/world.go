@@ -65,7 +65,12 @@ func (f *Failure) Error() string {
 	for _, l := range f.Log {
 		out += "  " + l + "\n"
 	}
-	return out + fmt.Sprintf("again: go test ./orchestrator/simulation -run TestSeeds -sim.seed=%d -sim.seeds=1 -sim.calls=%d", f.Seed, f.Calls)
+	return out + Again(f.Seed, f.Calls)
+}
+
+// Again is the line that plays a seed once more.
+func Again(seed uint64, calls int) string {
+	return fmt.Sprintf("again: go test ./orchestrator/simulation -run TestSeeds -sim.seed=%d -sim.seeds=1 -sim.calls=%d", seed, calls)
 }
 
 // Report is how a run went.
@@ -100,6 +105,9 @@ func newWorld(p Plan) *World {
 	w := &World{
 		plan: p, dice: newDice(p.Seed, 2), clock: NewClock(begin), pins: map[orchestrator.LegID]*pinRead{},
 		hash: sha256.New(), floors: 1,
+	}
+	if p.Coarse {
+		w.dice.grain = time.Second
 	}
 	w.sw = NewSwitch("pbx", w.clock)
 	w.sw.Quirks = p.Quirks
@@ -139,7 +147,9 @@ func (w *World) play() {
 		}
 	}
 	if w.failure == nil {
-		w.wire.resync() // whatever a lost command left behind shows in a snapshot
+		if w.plan.Faults != (Faults{}) {
+			w.wire.resync() // whatever a lost command left behind shows in a snapshot
+		}
 		for w.failure == nil && w.next() {
 		}
 		w.atEnd()
