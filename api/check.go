@@ -160,3 +160,17 @@ func Reason(e *openapi3.SchemaError) string {
 	}
 	return e.Reason
 }
+
+// SchemaErrors takes what a schema's validation found apart.
+func SchemaErrors(err error) []*openapi3.SchemaError {
+	if err == nil {
+		return nil
+	}
+	var out []*openapi3.SchemaError
+	for _, e := range flatten(err) {
+		if s, ok := errors.AsType[*openapi3.SchemaError](e); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
