@@ -56,7 +56,7 @@ var tones = []int{lab.MusicHz, lab.HoldHz, announceHz, greetingHz, menuHz, 800, 
 
 // centre is a whole call centre: PBX, Ringmaster, database, phones.
 type centre struct {
-	t       *testing.T
+	t       testing.TB
 	pbx     *lab.Asterisk
 	dir     string
 	env     []string
@@ -73,7 +73,7 @@ type centre struct {
 // document is the configuration as apply takes it.
 type document = map[string]any
 
-func newCentre(t *testing.T, agents int) *centre {
+func newCentre(t testing.TB, agents int) *centre {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("end-to-end tests take minutes")
@@ -208,7 +208,7 @@ func (c *centre) stop() {
 
 // open starts everything with a configuration: n agents, registered and, if
 // wanted, logged in.
-func open(t *testing.T, n int, change func(document)) *centre {
+func open(t testing.TB, n int, change func(document)) *centre {
 	t.Helper()
 	c := newCentre(t, n)
 	c.start()
@@ -329,6 +329,18 @@ func (c *centre) dial(p *phone.Phone, number, from string) *phone.Call {
 	return call
 }
 
+// hears waits until a tone is heard in a call, and says when.
+func (c *centre) hears(call *phone.Call, hz int, since time.Time) time.Time {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	defer cancel()
+	at, err := call.Ear().WaitTone(ctx, hz, since)
+	if err != nil {
+		c.t.Fatalf("%d Hz is not heard: %v (heard %v, up %v)\nlive: %+v\nringmaster said:\n%s", hz, err, call.Ear().Tones(), call.Up(), c.live(), c.log())
+	}
+	return at
+}
+
 // login logs agent i in at their own phone through the API.
 func (c *centre) login(i int) {
 	c.t.Helper()
@@ -414,7 +426,7 @@ func (c *centre) eventually(what string, within time.Duration, is func() bool) {
 	}
 }
 
-func saveLog(t *testing.T, path string) {
+func saveLog(t testing.TB, path string) {
 	text, err := os.ReadFile(path)
 	if err == nil {
 		t.Logf("end of %s:\n%s", path, text[max(0, len(text)-4000):])

@@ -9,7 +9,7 @@ import (
 )
 
 // writeTone makes a prompt that a phone recognises: 8 kHz, mono, 16 bit.
-func writeTone(t *testing.T, path string, hz int, length time.Duration) {
+func writeTone(t testing.TB, path string, hz int, length time.Duration) {
 	t.Helper()
 	const rate = 8000
 	n := int(length.Seconds() * rate)
