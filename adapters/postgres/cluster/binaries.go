@@ -73,3 +73,13 @@ func clusterVersion(folder string) (int, error) {
 	}
 	return version, nil
 }
+
+// Installed names the newest PostgreSQL on this machine that a private cluster
+// could run with, or says what to install.
+func Installed() (version string, err error) {
+	b, err := findBinaries(installed, 0)
+	if err != nil {
+		return "", err
+	}
+	return strconv.Itoa(b.version), nil
+}

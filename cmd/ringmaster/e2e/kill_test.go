@@ -40,10 +40,7 @@ func TestKillNine(t *testing.T) {
 		c.login(i)
 	}
 	talk := c.dial(c.caller(0), "601", "+49100")
-	since, err := talk.Ear().WaitTone(t.Context(), agentHz, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	since := c.hears(talk, agentHz, time.Time{})
 	first, second := c.dial(c.caller(1), "602", "+49201"), c.dial(c.caller(2), "602", "+49202")
 	c.eventually("two callers wait", 5*time.Second, func() bool { return waiting(c.live(), "patient") == 2 })
 	before := places(c.live(), "patient")

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ringmaster/api/center"
+	"ringmaster/api/gen"
+)
+
+// server is where center's client finds the API.
+type server struct{ url, key string }
+
+func serverFlags(c *cobra.Command) *server {
+	s := &server{}
+	c.Flags().StringVar(&s.url, "url", env("RINGMASTER_URL", "http://127.0.0.1:8080"), "address of Ringmaster (RINGMASTER_URL)")
+	c.Flags().StringVar(&s.key, "key", "", "API key (RINGMASTER_KEY)")
+	return s
+}
+
+var errNoKey = errors.New("no API key: pass --key or set RINGMASTER_KEY (the first start of ringmaster serve printed one)")
+
+func (s *server) client() (center.Client, error) {
+	key := s.key
+	if key == "" {
+		key = os.Getenv("RINGMASTER_KEY")
+	}
+	if key == "" {
+		return center.Client{}, errNoKey
+	}
+	return center.Client{URL: s.url, Key: key, HTTP: &http.Client{Timeout: 10 * time.Minute}}, nil
+}
+
+func apply() *cobra.Command {
+	var file string
+	var yes, dry, example bool
+	c := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Bring the centre to what a file says, after showing what would change",
+		Long: `Read a whole configuration from one YAML file, show what would change, and after
+your word change it: all of it or nothing. A section that is in the file
+replaces that section; one that is not is left alone. Secrets (pin, password)
+that are left out stay as they are. Calls in progress are not touched.`,
+		Example: `  ringmaster apply --example > center.yaml
+  ringmaster apply -f center.yaml --dry-run
+  ringmaster apply -f center.yaml --yes`,
+		Args: cobra.NoArgs,
+	}
+	c.Flags().StringVarP(&file, "file", "f", "", "the file; - reads standard input")
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVar(&dry, "dry-run", false, "only show what would change")
+	c.Flags().BoolVar(&example, "example", false, "print a commented example file and end")
+	s := serverFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if example {
+			_, err := c.OutOrStdout().Write(center.Example)
+			return err
+		}
+		f, err := readCenter(c.InOrStdin(), file)
+		if err != nil {
+			return err
+		}
+		client, err := s.client()
+		if err != nil {
+			return err
+		}
+		plan, tag, err := client.Plan(c.Context(), f.Change)
+		if err != nil {
+			return located(f, err)
+		}
+		if err := center.Print(c.OutOrStdout(), plan); err != nil {
+			return err
+		}
+		if dry || plan.Create+plan.Change+plan.Delete == 0 && !hasSecrets(f.Change) {
+			return nil
+		}
+		if !yes && !agreed(c) {
+			return errors.New("nothing was changed")
+		}
+		return applyPlanned(c.Context(), c.OutOrStdout(), client, f, tag)
+	}
+	return c
+}
+
+func applyPlanned(ctx context.Context, out io.Writer, client center.Client, f *center.File, tag string) error {
+	done, err := client.Apply(ctx, f.Change, tag)
+	if err != nil {
+		return located(f, err)
+	}
+	_, err = fmt.Fprintf(out, "Applied: %d created, %d changed, %d deleted.\n", done.Create, done.Change, done.Delete)
+	return err
+}
+
+// readCenter reads the file within its bound: a mistaken 50 MB is one line of
+// error, not 50 MB of memory.
+func readCenter(stdin io.Reader, name string) (*center.File, error) {
+	var r io.Reader
+	switch name {
+	case "":
+		return nil, errors.New("name a file with -f, or print an example with --example")
+	case "-":
+		r, name = stdin, "standard input"
+	default:
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+		defer f.Close()
+		r = f
+	}
+	text, err := io.ReadAll(io.LimitReader(r, center.MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return center.Read(name, text)
+}
+
+// located gives the server's faults the lines of the file they are about.
+func located(f *center.File, err error) error {
+	var refused *center.Refusal
+	if !errors.As(err, &refused) || len(refused.Problem.Errors) == 0 {
+		return err
+	}
+	return f.Locate(refused.Problem.Errors)
+}
+
+// hasSecrets reports whether the file sets a secret, which no plan can show as
+// a difference.
+func hasSecrets(c gen.ConfigurationChange) bool {
+	if c.Agents != nil {
+		for _, a := range *c.Agents {
+			if a.PIN != "" {
+				return true
+			}
+		}
+	}
+	if c.Switches != nil {
+		for _, s := range *c.Switches {
+			if s.Password != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func agreed(c *cobra.Command) bool {
+	fmt.Fprint(c.OutOrStdout(), "Apply this? [y/N] ")
+	line, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
+	if err != nil && line == "" {
+		fmt.Fprintln(c.OutOrStdout())
+		return false
+	}
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "y" || answer == "yes"
+}
+
+func export() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "Print the configuration as apply takes it, without secrets",
+		Example: `  ringmaster export > center.yaml
+  ringmaster export | diff - center.yaml`,
+		Args: cobra.NoArgs,
+	}
+	s := serverFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		client, err := s.client()
+		if err != nil {
+			return err
+		}
+		config, err := client.Export(c.Context())
+		if err != nil {
+			return err
+		}
+		return center.Write(c.OutOrStdout(), config)
+	}
+	return c
+}
