@@ -77,7 +77,7 @@ func TestEveryFaultIsNamedWithItsLineAndWhatIsAllowed(t *testing.T) {
 		"queues:\n  sales: {}\n":                                             `c.yaml:2:3: queues: is a mapping: want a list`,
 		"queues:\n  - sales\n":                                               `c.yaml:2:5: queues[0]: want a mapping`,
 		"queues:\n":                                                          `c.yaml:1:8: queues: a value is missing: want a list (- item), or [] for none`,
-		"phones:\n  - {id: a, switch: p, endpoint: x, auto_answer: maybe}\n": `want true or false`,
+		"phones:\n  - {id: a, switch: p, endpoint: PJSIP/1, auto_answer: maybe}\n": `want true or false`,
 		"agents: &a []\n":                                                    `anchors`,
 		"agents: *a\n":                                                       `unknown anchor`,
 		"a: &a []\nagents: *a\n":                                             `anchors`,
@@ -154,7 +154,7 @@ func TestWhatIsWrittenIsReadAsTheSame(t *testing.T) {
 		slug := rapid.SampledFrom([]string{"a", "1", "0049", "null", "true", "on", "1e3", "-"[:0] + "x-y", "9_9"})
 		c := gen.Configuration{
 			Settings: gen.Settings{Zone: "UTC"}, Switches: []gen.Switch{}, Phones: []gen.Phone{}, Numbers: []gen.Number{},
-			Agents: []gen.Agent{{ID: slug.Draw(t, "agent"), Number: rapid.StringMatching(`[0-9]{1,16}`).Draw(t, "number"), Name: text.Draw(t, "name")}},
+			Agents: []gen.Agent{{ID: slug.Draw(t, "agent"), Number: rapid.StringMatching(`[0-9]{1,10}`).Draw(t, "number"), Name: text.Draw(t, "name")}},
 			Hours:  []gen.Hours{{ID: slug.Draw(t, "hours"), Zone: "UTC", Weekly: []gen.Opening{{Days: []gen.OpeningDays{"mon"}, From: "09:00", To: "24:00"}}}},
 			Queues: []gen.Queue{{ID: slug.Draw(t, "queue"), Name: text.Draw(t, "name"), Announce: gen.Announce{Play: []gen.Media{{Say: say}}}}},
 			Flows: []gen.Flow{{ID: slug.Draw(t, "flow"), Start: "1", Nodes: map[string]gen.Node{
