@@ -46,6 +46,7 @@ type Voice interface {
 type Config struct {
 	Tenant  o.TenantID
 	Epoch   uint64 // grows with every start; names the commands of this one
+	After   uint64 // the last input known elsewhere; numbering goes on after it
 	Journal Journal
 	Full    error // what Journal.Commit returns when there is no room
 	PINs    PINs
@@ -134,7 +135,7 @@ func New(cfg Config, past Past) (*Runner, error) {
 		return nil, err
 	}
 	r.floor = f
-	r.seq = max(cfg.Journal.LastSeq(), f.Seq)
+	r.seq = max(cfg.Journal.LastSeq(), f.Seq, cfg.After)
 	r.feed.first = r.seq
 	r.switches.init(r)
 	r.lanes.init(r)
