@@ -46,16 +46,18 @@ func checkOrder(facts []orchestrator.Fact) error {
 }
 
 // project stores the entries at once, or, when the database refuses one of
-// them for what it holds, in halves until that one is alone and set aside.
+// them for what it holds, in halves until the step with that one is alone and
+// is stored fact by fact. Every commit ends with a whole step: Projected tells
+// where to go on.
 func (s *Store) project(ctx context.Context, tenant orchestrator.TenantID, entries []entry) (orchestrator.Projection, error) {
-	done, err := s.projectOnce(ctx, tenant, entries, nil)
+	done, err := s.projectOnce(ctx, tenant, entries, together)
 	if err == nil || !poisonous(err) {
 		return done, err
 	}
-	if len(entries) == 1 {
-		return s.projectOnce(ctx, tenant, entries, err)
+	half := middle(entries)
+	if half == 0 {
+		return s.projectOnce(ctx, tenant, entries, oneByOne)
 	}
-	half := len(entries) / 2
 	first, err := s.project(ctx, tenant, entries[:half])
 	if err != nil {
 		return first, err
@@ -67,10 +69,33 @@ func (s *Store) project(ctx context.Context, tenant orchestrator.TenantID, entri
 	}, err
 }
 
-// projectOnce is one transaction. With poison, the one entry is set aside for
-// that reason instead of being stored.
+// middle is where a step ends near the middle, 0 when there is but one step.
+func middle(entries []entry) int {
+	first := entries[0].row.Seq
+	for i := len(entries) / 2; i < len(entries); i++ {
+		if i > 0 && entries[i].row.Seq != entries[i-1].row.Seq {
+			return i
+		}
+	}
+	for i := len(entries) / 2; i > 0 && entries[i].row.Seq != first; i-- {
+		if entries[i].row.Seq != entries[i-1].row.Seq {
+			return i
+		}
+	}
+	return 0
+}
+
+// way is how a batch is stored.
+type way bool
+
+const (
+	together way = true
+	oneByOne way = false // so that one the database refuses can be left out
+)
+
+// projectOnce is one transaction.
 func (s *Store) projectOnce(
-	ctx context.Context, tenant orchestrator.TenantID, entries []entry, poison error,
+	ctx context.Context, tenant orchestrator.TenantID, entries []entry, how way,
 ) (orchestrator.Projection, error) {
 	var done orchestrator.Projection
 	var aside []setAsideRow
@@ -89,20 +114,13 @@ func (s *Store) projectOnce(
 			if len(fresh) == 0 {
 				return nil
 			}
-			last := fresh[len(fresh)-1].row
-			done.Last = last.Seq
-			if poison != nil {
-				aside = []setAsideRow{setAside(tenant, fresh[0], false, poison)}
-			} else {
-				if aside, err = derive(tx, tenant, fresh); err != nil {
-					return err
-				}
-				if err := copyFacts(ctx, raw, tenant, fresh); err != nil {
-					return err
-				}
-				done.Stored = len(fresh)
+			b := &batch{tx: tx, raw: raw, tenant: tenant}
+			if err := b.put(fresh, how); err != nil {
+				return err
 			}
-			done.SetAside = len(aside)
+			aside = b.aside
+			last := fresh[len(fresh)-1].row
+			done.Last, done.Stored, done.SetAside = last.Seq, b.stored, len(aside)
 			return s.advance(tx, tenant, last, aside)
 		})
 	})
@@ -114,6 +132,45 @@ func (s *Store) projectOnce(
 			"fact", row.Name, "stored", row.Stored, "reason", row.Reason)
 	}
 	return done, nil
+}
+
+// batch is entries on their way through one transaction.
+type batch struct {
+	tx     *gorm.DB
+	raw    *sql.Conn
+	tenant orchestrator.TenantID
+	stored int
+	aside  []setAsideRow
+}
+
+func (b *batch) put(entries []entry, how way) error {
+	if how == together {
+		return b.putAll(b.tx, entries)
+	}
+	for i := range entries {
+		// A transaction inside one is a savepoint.
+		err := b.tx.Transaction(func(tx *gorm.DB) error { return b.putAll(tx, entries[i:i+1]) })
+		if err != nil && !poisonous(err) {
+			return err
+		}
+		if err != nil {
+			b.aside = append(b.aside, setAside(b.tenant, entries[i], false, err))
+		}
+	}
+	return nil
+}
+
+func (b *batch) putAll(tx *gorm.DB, entries []entry) error {
+	aside, err := derive(tx, b.tenant, entries)
+	if err != nil {
+		return err
+	}
+	if err := copyFacts(tx.Statement.Context, b.raw, b.tenant, entries); err != nil {
+		return err
+	}
+	b.aside = append(b.aside, aside...)
+	b.stored += len(entries)
+	return nil
 }
 
 // unseen locks the tenant's cursor and returns the entries behind it.

@@ -90,7 +90,9 @@ func TestTheGeneratorsCallsAddUp(t *testing.T) {
 	t.Parallel()
 	s := newTenant(t)
 	c := newCentre(42, 4)
-	project(t, s, acme, c.run(12000))
+	if done := project(t, s, acme, c.run(12000)); done.SetAside > 0 {
+		t.Errorf("%d legal facts were set aside", done.SetAside)
+	}
 	for what, query := range map[string]string{
 		"an ended call without a CDR, or two": `SELECT count(*) FROM fact f WHERE name = 'call_ended' AND 1 <>
 			(SELECT count(*) FROM call c WHERE c.id = f.call_id AND c.ended_at = f.at)`,
@@ -163,6 +165,27 @@ func TestAFactTheDatabaseRefusesIsSetAsideAlone(t *testing.T) {
 	want := derived(t, s, acme)
 	must(t, s.Rebuild(t.Context(), acme, func(int) {}))
 	same(t, derived(t, s, acme), want)
+}
+
+// TestEveryCommitEndsWithAWholeStep: whoever goes on after Projected must not
+// miss the rest of a step.
+func TestEveryCommitEndsWithAWholeStep(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		seqs []uint64
+		want int
+	}{
+		{[]uint64{1}, 0}, {[]uint64{1, 1, 1}, 0}, {[]uint64{1, 2}, 1}, {[]uint64{1, 2, 2, 2}, 1}, {[]uint64{1, 1, 1, 2}, 3},
+		{[]uint64{1, 1, 2, 3, 3, 3}, 3}, {[]uint64{1, 2, 3, 4}, 2},
+	} {
+		entries := make([]entry, len(c.seqs))
+		for i, seq := range c.seqs {
+			entries[i].row.Seq = seq
+		}
+		if got := middle(entries); got != c.want {
+			t.Errorf("%v is cut at %d, want %d", c.seqs, got, c.want)
+		}
+	}
 }
 
 func TestAJournalBegunAnewIsNotTakenForTheOldOne(t *testing.T) {

@@ -65,10 +65,13 @@ func (d *day) rings(call orchestrator.CallID, queue orchestrator.QueueID, agent 
 	return offer
 }
 
-// talks answers the offer and hangs up two seconds later.
+// talks answers the offer, holds the call for one and a half seconds and ends it.
 func (d *day) talks(call orchestrator.CallID, queue orchestrator.QueueID, agent orchestrator.AgentID) {
 	offer := d.rings(call, queue, agent)
+	leg := d.facts[len(d.facts)-2].What.(orchestrator.LegStarted).Leg
 	d.step(
+		orchestrator.LegRang{Call: call, Leg: leg},
+		orchestrator.LegAnswered{Call: call, Leg: leg},
 		orchestrator.CallLeftQueue{Call: call, Queue: queue, Reason: orchestrator.ReasonConnected, Waited: 2000},
 		orchestrator.OfferEnded{
 			Offer: offer, Call: call, Queue: queue, Agent: agent, Outcome: orchestrator.OfferAnswered, Rang: 700,
@@ -76,7 +79,10 @@ func (d *day) talks(call orchestrator.CallID, queue orchestrator.QueueID, agent 
 		orchestrator.CallConnected{Call: call, Queue: queue, Agent: agent, Offer: offer, Bridge: "b", Waited: 2000},
 		orchestrator.AgentChanged{Agent: agent, State: orchestrator.AgentTalking, Call: call, Queue: queue},
 	)
-	d.now = d.now.Add(time.Second)
+	d.step(orchestrator.LegHeld{Call: call, Leg: leg})
+	d.now = d.now.Add(500 * time.Millisecond)
+	d.step(orchestrator.LegResumed{Call: call, Leg: leg})
+	d.step(orchestrator.LegClosed{Call: call, Leg: leg, Cause: 16, By: orchestrator.EndedByUs})
 	d.ends(call, orchestrator.Outcome{Result: orchestrator.ResultCompleted, Reason: orchestrator.ReasonTalked})
 	d.step(orchestrator.AgentChanged{Agent: agent, State: orchestrator.AgentReady})
 }
@@ -126,7 +132,7 @@ func factsTell(s *shelf) {
 	begin := d.facts[0].At
 	s.equal(story.Call, orchestrator.CallRecord{
 		ID: call, Switch: "pbx", Caller: orchestrator.Party{Number: "+49170", Name: "Eve"}, Dialled: "100", Flow: "main", FlowVersion: 1,
-		Arrived: begin, Answered: begin, Connected: begin.Add(3 * time.Second), Ended: begin.Add(5 * time.Second),
+		Arrived: begin, Answered: begin, Connected: begin.Add(3 * time.Second), Ended: begin.Add(7500 * time.Millisecond),
 		FirstQueue: "sales", LastQueue: "sales", FirstAgent: "ana", LastAgent: "ana", Offers: 1,
 		Outcome: orchestrator.Outcome{Result: orchestrator.ResultCompleted, Reason: orchestrator.ReasonTalked},
 		Times:   orchestrator.Times{Total: 6000, Flow: 1000, Queue: 2000, Talk: 2500, Hold: 500},
@@ -136,8 +142,14 @@ func factsTell(s *shelf) {
 		Left: begin.Add(3 * time.Second), Reason: orchestrator.ReasonConnected, Waited: 2000,
 	}})
 	s.equal([]int{len(story.Legs), len(story.Offers)}, []int{2, 1})
-	s.equal(story.Legs[0].Ended, begin.Add(5*time.Second))
-	s.equal(story.Legs[1].Agent, orchestrator.AgentID("ana"))
+	s.equal(story.Legs[0].Ended, story.Call.Ended)
+	agent := story.Legs[1]
+	agent.ID = ""
+	s.equal(agent, orchestrator.LegRecord{
+		Call: call, Switch: "pbx", Role: orchestrator.RoleAgent, Endpoint: "PJSIP/1001", Agent: "ana",
+		Started: begin.Add(2 * time.Second), Rang: begin.Add(3 * time.Second), Answered: begin.Add(3 * time.Second),
+		Ended: begin.Add(6500 * time.Millisecond), Held: 1500, Cause: 16, By: orchestrator.EndedByUs,
+	})
 	offer := story.Offers[0]
 	s.equal(offer.Outcome, orchestrator.OfferAnswered)
 	s.equal(offer.Decision.RunnerUp, orchestrator.AgentID("bo"))
