@@ -10,6 +10,7 @@ import (
 	"time"
 
 	o "ringmaster/orchestrator"
+	"ringmaster/orchestrator/simulation"
 )
 
 // derived is every row that is made of facts, table by table, as text.
@@ -86,35 +87,71 @@ func TestAnyCutAndRepetitionLeadsToTheSameRows(t *testing.T) {
 	}
 }
 
-func TestTheGeneratorsCallsAddUp(t *testing.T) {
-	t.Parallel()
-	s := newTenant(t)
-	c := newCentre(42, 4)
-	if done := project(t, s, acme, c.run(12000)); done.SetAside > 0 {
-		t.Errorf("%d legal facts were set aside", done.SetAside)
-	}
-	for what, query := range map[string]string{
-		"an ended call without a CDR, or two": `SELECT count(*) FROM fact f WHERE name = 'call_ended' AND 1 <>
-			(SELECT count(*) FROM call c WHERE c.id = f.call_id AND c.ended_at = f.at)`,
-		"a CDR whose parts are not its total": `SELECT count(*) FROM call
-			WHERE ended_at IS NOT NULL AND total_ms <> flow_ms + queue_ms + talk_ms + hold_ms`,
-		"CDR times out of order":             `SELECT count(*) FROM call WHERE NOT (arrived_at <= answered_at AND answered_at <= ended_at)`,
-		"a gap between an agent's intervals": `SELECT count(*) FROM (SELECT to_at, lead(from_at) OVER (PARTITION BY agent_id ORDER BY seq, idx) AS next FROM agent_interval) x WHERE to_at <> next`,
-		"an ended call that waits":           `SELECT count(*) FROM queue_visit v JOIN call c ON c.id = v.call_id WHERE v.left_at IS NULL AND c.ended_at IS NOT NULL`,
-		"an ended call that rings":           `SELECT count(*) FROM offer v JOIN call c ON c.id = v.call_id WHERE v.ended_at IS NULL AND c.ended_at IS NOT NULL`,
-		"a row in a default partition": `SELECT (SELECT count(*) FROM fact_default) + (SELECT count(*) FROM call_default) +
-			(SELECT count(*) FROM leg_default) + (SELECT count(*) FROM offer_default) + (SELECT count(*) FROM queue_visit_default)`,
-	} {
+// wrong is what no finished set of facts may leave behind, as queries that
+// count it.
+var wrong = map[string]string{
+	"an arrived call without a row": `SELECT count(*) FROM fact f WHERE name = 'call_arrived' AND 1 <>
+		(SELECT count(*) FROM call c WHERE c.id = f.call_id AND c.arrived_at = f.at)`,
+	"an ended call without a CDR, or two": `SELECT count(*) FROM fact f WHERE name = 'call_ended' AND 1 <>
+		(SELECT count(*) FROM call c WHERE c.id = f.call_id AND c.ended_at = f.at)`,
+	"a CDR whose parts are not its total, to the second": `SELECT count(*) FROM call
+		WHERE ended_at IS NOT NULL AND abs(total_ms - flow_ms - queue_ms - talk_ms - hold_ms) > 1000`,
+	"CDR times out of order": `SELECT count(*) FROM call WHERE NOT
+		(arrived_at <= answered_at AND answered_at <= connected_at AND connected_at <= ended_at)`,
+	"a gap between an agent's intervals": `SELECT count(*) FROM (SELECT to_at, lead(from_at)
+		OVER (PARTITION BY agent_id ORDER BY seq, idx) AS next FROM agent_interval) x WHERE to_at IS DISTINCT FROM next`,
+	"an ended call that waits":              `SELECT count(*) FROM queue_visit v JOIN call c ON c.id = v.call_id WHERE v.left_at IS NULL AND c.ended_at IS NOT NULL`,
+	"an ended call that rings":              `SELECT count(*) FROM offer v JOIN call c ON c.id = v.call_id WHERE v.ended_at IS NULL AND c.ended_at IS NOT NULL`,
+	"offers that are not those of the call": `SELECT count(*) FROM call c WHERE offers <> (SELECT count(*) FROM offer o WHERE o.call_id = c.id)`,
+	"a row in a default partition": `SELECT (SELECT count(*) FROM fact_default) + (SELECT count(*) FROM call_default) +
+		(SELECT count(*) FROM leg_default) + (SELECT count(*) FROM offer_default) + (SELECT count(*) FROM queue_visit_default)`,
+	"a fact set aside": `SELECT count(*) FROM fact_set_aside`,
+}
+
+func checkNothingWrong(t *testing.T, s *Store) {
+	t.Helper()
+	for what, query := range wrong {
 		var count int
 		must(t, s.db.Raw(query).Scan(&count).Error)
 		if count > 0 {
 			t.Errorf("%s: %d", what, count)
 		}
 	}
+}
+
+func TestTheGeneratorsCallsAddUp(t *testing.T) {
+	t.Parallel()
+	s := newTenant(t)
+	project(t, s, acme, newCentre(42, 4).run(12000))
+	checkNothingWrong(t, s)
 	var months int
 	must(t, s.db.Raw("SELECT count(DISTINCT tableoid) FROM call").Scan(&months).Error)
 	if months != 2 {
 		t.Errorf("calls of two months are in %d partitions", months)
+	}
+}
+
+// TestSimulatedDaysAddUp takes the facts of the real floor, on days with every
+// kind of fault.
+func TestSimulatedDaysAddUp(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(16) {
+		report := simulation.Run(simulation.NewPlan(seed, 25))
+		if report.Failure != nil {
+			t.Fatal(report.Failure)
+		}
+		s := newTenant(t)
+		project(t, s, acme, report.Tape.Facts)
+		checkNothingWrong(t, s)
+		var open int
+		must(t, s.db.Raw("SELECT (SELECT count(*) FROM call WHERE ended_at IS NULL) + (SELECT count(*) FROM leg WHERE ended_at IS NULL)").
+			Scan(&open).Error)
+		if open > 0 {
+			t.Errorf("seed %d: %d calls and legs never end", seed, open)
+		}
+		want := derived(t, s, acme)
+		must(t, s.Rebuild(t.Context(), acme, func(int) {}))
+		same(t, derived(t, s, acme), want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -46,7 +47,7 @@ func (s *Store) SetPIN(ctx context.Context, tenant orchestrator.TenantID, agent 
 		return &orchestrator.Error{Code: orchestrator.CodeInvalid, Field: "pin", Message: "must be 4 to 12 digits"}
 	}
 	salt := make([]byte, saltBytes)
-	rand.Read(salt) //nolint:errcheck // never fails since Go 1.24
+	_, _ = rand.Read(salt) // never fails since Go 1.24
 	sum, err := s.hash(ctx, pin, salt)
 	if err != nil {
 		return translate(did, err)
@@ -116,7 +117,7 @@ func parseHash(text string) (salt, sum []byte, err error) {
 	rest, ok := strings.CutPrefix(text, hashPrefix)
 	first, second, both := strings.Cut(rest, "$")
 	if !ok || !both {
-		return nil, nil, fmt.Errorf("the stored hash has a form this program does not know")
+		return nil, nil, errors.New("the stored hash has a form this program does not know")
 	}
 	if salt, err = base64.RawStdEncoding.DecodeString(first); err != nil {
 		return nil, nil, fmt.Errorf("read salt: %w", err)

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -36,7 +37,7 @@ func chooseIdentity(folder string) (identity, error) {
 			return parseIdentity(u)
 		}
 	}
-	return identity{}, fmt.Errorf("PostgreSQL will not run as root and there is neither a user postgres nor nobody: create one")
+	return identity{}, errors.New("PostgreSQL will not run as root and there is neither a user postgres nor nobody: create one")
 }
 
 func parseIdentity(u *user.User) (identity, error) {
