@@ -73,6 +73,9 @@ func TestWhoEndsALeg(t *testing.T) {
 		"the far end was quicker than our hang-up": {nil, []string{
 			hangupJSON("leg-2", `,"cause":16`), hangupJSON("leg-2", `,"cause":32,"soft":true`), destroyedJSON("leg-2", `,"cause":26`),
 		}, orchestrator.LegEnded{Leg: "leg-2", Cause: 26, By: orchestrator.EndedByRemote}},
+		"no answer, then the dialplan hangs up what is left": {nil, []string{
+			hangupJSON("leg-2", `,"cause":32,"soft":true`), hangupJSON("leg-2", `,"cause":16`), destroyedJSON("leg-2", `,"cause":19`),
+		}, orchestrator.LegEnded{Leg: "leg-2", Cause: 19, By: orchestrator.EndedBySwitch}},
 		"no word of why": {nil, []string{destroyedJSON("leg-2", `,"cause":0`)},
 			orchestrator.LegEnded{Leg: "leg-2", Cause: 16, By: orchestrator.EndedBySwitch}},
 		"told twice": {nil, []string{
@@ -94,18 +97,23 @@ func TestRepeatsAreNotTold(t *testing.T) {
 	dial := `{"type":"Dial","dialstatus":"RINGING","peer":` + channelJSON("leg-2", "Down", "") + `}`
 	entered := eventJSON("ChannelEnteredBridge", channelJSON("leg-2", "Up", ""), `,"bridge":{"id":"b"}`)
 	left := eventJSON("ChannelLeftBridge", channelJSON("leg-2", "Up", ""), `,"bridge":{"id":"b"}`)
-	got := told(t, func(b *book) { b.live["leg-2"].state = orchestrator.LegNew },
+	played := `{"type":"PlaybackFinished","playback":{"id":"p","state":"done","target_uri":"channel:leg-2"}}`
+	got := told(t, func(b *book) {
+		b.live["leg-2"].state = orchestrator.LegNew
+		b.begin(b.live["leg-2"], "p")
+	},
 		dial, rings, dial, up, up, rings, dial, entered, entered, left, entered,
 		strings.ReplaceAll(up, "leg-2", "nobody"), strings.ReplaceAll(left, "leg-2", "nobody"), destroyedJSON("nobody", ""),
 		eventJSON("ChannelDtmfReceived", channelJSON("leg-2", "Up", ""), `,"digit":"E"`),
 		eventJSON("ChannelDtmfReceived", channelJSON("leg-2", "Up", ""), `,"digit":"5"`),
-		`{"type":"PlaybackFinished","playback":{"id":"nobody's","state":"done"}}`,
+		played, played, `{"type":"PlaybackFinished","playback":{"id":"nobody's","state":"done"}}`,
 		`{"type":"DeviceStateChanged","device_state":{"name":"PJSIP/unwatched","state":"INUSE"}}`,
 	)
 	want := []orchestrator.Event{
 		orchestrator.LegRinging{Leg: "leg-2"}, orchestrator.LegUp{Leg: "leg-2"},
 		orchestrator.Joined{Leg: "leg-2", Bridge: "b"}, orchestrator.Left{Leg: "leg-2", Bridge: "b"},
 		orchestrator.Joined{Leg: "leg-2", Bridge: "b"}, orchestrator.Digit{Leg: "leg-2", Digit: "5"},
+		orchestrator.PlayDone{Leg: "leg-2", Play: "p", Status: orchestrator.PlayFinished},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("told %+v\nwant %+v", got, want)

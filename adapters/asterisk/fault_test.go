@@ -40,6 +40,9 @@ func TestCreateWithoutAnswer(t *testing.T) {
 	if result, _ := o.do(dialOf("leg-2")); result != orchestrator.ResultRejected {
 		t.Errorf("the same leg dialled again was answered %s", result)
 	}
+	if n := len(f.requests("POST /channels/create")); n != 2 {
+		t.Error("a leg given up was made again")
+	}
 }
 
 // A dial without an answer may have rung the phone: unknown is the only honest
@@ -129,6 +132,21 @@ func TestHangupWhileBeingMade(t *testing.T) {
 	}
 	if n := count[orchestrator.LegEnded](o, 0, nil); n != 0 {
 		t.Errorf("%d ends of legs that never were", n)
+	}
+}
+
+// The last look before ringing counts: a hang-up accepted a moment ago holds.
+func TestHangupJustBeforeRinging(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	d := dialOf("leg-1")
+	l, _, _ := o.sw.enter(d)
+	o.must(orchestrator.Hangup{Leg: "leg-1"})
+	if result, reason := o.sw.letRing(t.Context(), l, encodeDial(l.channel, d.Timeout)); result != orchestrator.ResultRejected || reason != ReasonHungUp {
+		t.Errorf("answered %s %s", result, reason)
+	}
+	if got := f.requests("POST /channels/leg-1"); len(got) != 0 {
+		t.Errorf("sent %q", got)
 	}
 }
 
