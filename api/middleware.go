@@ -134,7 +134,7 @@ func (s *Server) bound(c *gin.Context) {
 		return
 	}
 	control := http.NewResponseController(c.Writer)
-	control.SetReadDeadline(time.Now().Add(length))  //nolint:errcheck // a test's recorder has none
+	control.SetReadDeadline(time.Now().Add(length)) //nolint:errcheck // a test's recorder has none
 	// A request that ran out of time still has to hear so.
 	control.SetWriteDeadline(time.Now().Add(length + answerTime)) //nolint:errcheck // a test's recorder has none
 	ctx, cancel := context.WithTimeout(c.Request.Context(), length)
