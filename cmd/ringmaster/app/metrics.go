@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"ringmaster/api"
 )
 
 // figures are the process's own counts for Prometheus. None is labelled by
@@ -61,7 +63,7 @@ func (a *App) registerGauges() {
 	for _, g := range all {
 		a.registry.MustRegister(collector{g})
 	}
-	a.registry.MustRegister(switchCollector{a})
+	a.registry.MustRegister(switchCollector{a}, api.NewFloorCollector(a.tenant, a.runner))
 }
 
 type collector struct{ gauge }
