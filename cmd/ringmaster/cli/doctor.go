@@ -68,15 +68,27 @@ func local() (found []asterisk.Finding) {
 		found = append(found, asterisk.Finding{Severity: asterisk.SeverityOK, What: "embedded database", Found: "PostgreSQL " + version})
 	}
 	f := asterisk.Finding{Severity: asterisk.SeverityOK, What: "speech", Found: "a speech engine is installed"}
-	if voice, err := speech.New(speech.Config{Dir: os.TempDir() + "/ringmaster-doctor"}); err != nil {
-		f = asterisk.Finding{Severity: asterisk.SeverityWarning, What: "speech", Found: err.Error(), Fix: "apt-get install espeak-ng"}
-	} else if err := voice.Ready(orchestrator.DefaultLanguage); err != nil {
+	if err := speaks(); err != nil {
 		f = asterisk.Finding{
 			Severity: asterisk.SeverityWarning, What: "speech", Found: err.Error(),
 			Want: "a speech engine for spoken prompts", Fix: "apt-get install espeak-ng",
 		}
 	}
 	return append(found, f)
+}
+
+// speaks tries whether words can be spoken here.
+func speaks() error {
+	dir, err := os.MkdirTemp("", "ringmaster-doctor-")
+	if err != nil {
+		return fmt.Errorf("make a folder to try speech in: %w", err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // an empty folder left behind harms nobody
+	voice, err := speech.New(speech.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	return voice.Ready(orchestrator.DefaultLanguage)
 }
 
 // patients lists the PBXs to look at, and what is wrong with the file.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"net/url"
 	"text/tabwriter"
 	"time"
 
@@ -22,7 +23,7 @@ and what would change that. Works for calls of now and of last month.`,
 	cl := remote(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		var e gen.Explanation
-		if _, err := cl.do(c.Context(), "GET", "/v1/calls/"+args[0]+"/explanation", nil, &e); err != nil {
+		if _, err := cl.do(c.Context(), "GET", "/v1/calls/"+url.PathEscape(args[0])+"/explanation", nil, &e); err != nil {
 			return err
 		}
 		out := c.OutOrStdout()

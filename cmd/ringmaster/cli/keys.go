@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"net/url"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -59,7 +60,7 @@ func keysRevoke() *cobra.Command {
 	}
 	cl := remote(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		_, err := cl.do(c.Context(), "DELETE", "/v1/keys/"+args[0], nil, nil)
+		_, err := cl.do(c.Context(), "DELETE", "/v1/keys/"+url.PathEscape(args[0]), nil, nil)
 		return err
 	}
 	return c
