@@ -94,6 +94,9 @@ func (p *possible) learnAll(snap o.Snapshot) {
 			p.legs[s.Leg] = l
 		}
 		l.up = l.up || s.State == o.LegIsUp
+		if s.Stamp == (o.Stamp{}) {
+			l.released = false // offered again: the release may have been lost
+		}
 	}
 	for id, l := range p.legs { // order-free: each by itself
 		if !there[id] && !l.ended {

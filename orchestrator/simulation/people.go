@@ -68,6 +68,9 @@ type desk struct {
 // Called is how the agent meets a call. In a good mood they answer soon.
 func (a *desk) Called(f *Far) int {
 	d := a.w.dice
+	if a.w.plan.Sleepy && !a.w.calm && d.chance(50) {
+		return 180
+	}
 	if !a.w.faults().Moods {
 		a.after(d.between(500*time.Millisecond, 6*time.Second), f.Answer)
 		return 180

@@ -19,6 +19,8 @@ type Plan struct {
 	PINs   map[orchestrator.AgentID]string
 	Quirks Quirks
 
+	// Sleepy agents let every other call ring.
+	Sleepy bool
 	// Coarse rounds every span to a second, so that much happens at one instant.
 	Coarse bool
 	// Exact has every passage take a millisecond and nothing happen by itself,
@@ -84,7 +86,7 @@ func NewPlan(seed uint64, calls int) Plan {
 		LeftAtEnd: d.chance(50), PlayDoneAtEnd: d.chance(50), EndsAtRestart: d.chance(50), AlreadyNever: d.chance(50),
 		React: d.between(time.Millisecond, 80*time.Millisecond),
 	}
-	p.Coarse = d.chance(25)
+	p.Coarse, p.Sleepy = d.chance(40), d.chance(30)
 	p.draw(d)
 	return p
 }

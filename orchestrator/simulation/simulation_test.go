@@ -69,10 +69,10 @@ func replay(t *testing.T, seed uint64, tape simulation.Tape) {
 			epoch, restores = epoch+1, restores[1:]
 			restore()
 		}
-		if i%97 == 50 {
+		if i%29 == 5 {
 			image, since = f.Image(), nil
 		}
-		if i%97 == 90 || i == len(tape.Inputs)/2 {
+		if i%29 == 20 || i == len(tape.Inputs)/2 {
 			restore()
 		}
 		out := f.Step(in)

@@ -15,7 +15,9 @@ func (w *World) schedule() {
 	}
 	at := 5 * time.Second
 	for range w.plan.Calls {
-		at += d.about(w.plan.Every)
+		if !w.plan.Coarse || d.chance(50) {
+			at += d.about(w.plan.Every)
+		}
 		w.clock.After(at, w.call)
 	}
 	w.life(at)
