@@ -9,5 +9,8 @@ import (
 
 func TestStoreKeepsThePortsContract(t *testing.T) {
 	t.Parallel()
-	conformance.Store(t, func(t *testing.T) orchestrator.Store { return newStore(t) })
+	conformance.Store(t, func(t *testing.T) orchestrator.Store {
+		t.Helper()
+		return newStore(t)
+	})
 }

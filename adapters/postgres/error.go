@@ -47,8 +47,7 @@ func because(code orchestrator.Code, message string, cause error) error {
 
 // taken names what exists already, by the constraint that said so.
 func taken(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.ConstraintName {
 		case "phone_endpoint_unique":
 			return "two phones have the same switch and endpoint"
@@ -62,12 +61,10 @@ func taken(err error) string {
 // away reports errors that pass by themselves, so that repeating is safe and
 // sensible. Classes are those of PostgreSQL's appendix A.
 func away(err error) bool {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) { // for whatever reason: there is no database to ask
+	if _, refused := errors.AsType[*pgconn.ConnectError](err); refused { // for whatever reason: there is no database to ask
 		return true
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] {
 		case "08", "40", "53", "57": // connection, rollback, resources, operator
 			return true
@@ -85,6 +82,6 @@ func away(err error) bool {
 func poisonous(err error) bool { return inClass(err, "22") || inClass(err, "23") || inClass(err, "54") }
 
 func inClass(err error, class string) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code[:2] == class
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code[:2] == class
 }

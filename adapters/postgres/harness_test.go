@@ -21,18 +21,18 @@ import (
 var (
 	serverOnce sync.Once
 	serverMade *cluster.Cluster
-	serverErr  error
+	errServer  error
 	folderMade string
 )
 
-func server(t testing.TB) *cluster.Cluster {
-	t.Helper()
+func server(tb testing.TB) *cluster.Cluster {
+	tb.Helper()
 	serverOnce.Do(func() {
-		if folderMade, serverErr = os.MkdirTemp("/tmp", "rmdb"); serverErr == nil {
-			serverMade, serverErr = startServer(folderMade)
+		if folderMade, errServer = os.MkdirTemp("/tmp", "rmdb"); errServer == nil { //nolint:usetesting // a socket needs a short path
+			serverMade, errServer = startServer(folderMade)
 		}
 	})
-	must(t, serverErr)
+	must(tb, errServer)
 	return serverMade
 }
 
@@ -72,46 +72,46 @@ func startServer(folder string) (*cluster.Cluster, error) {
 var databases atomic.Int64
 
 // newDatabase returns the DSN of a fresh, migrated database.
-func newDatabase(t testing.TB) string {
-	t.Helper()
+func newDatabase(tb testing.TB) string {
+	tb.Helper()
 	name := fmt.Sprintf("test_%d", databases.Add(1))
-	conn, err := pgx.Connect(t.Context(), server(t).DSN("postgres"))
+	conn, err := pgx.Connect(tb.Context(), server(tb).DSN("postgres"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
-		t.Fatal(err)
+	defer conn.Close(context.WithoutCancel(tb.Context()))
+	if _, err := conn.Exec(tb.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+		tb.Fatal(err)
 	}
-	return server(t).DSN(name)
+	return server(tb).DSN(name)
 }
 
-func newStore(t testing.TB) *Store {
-	t.Helper()
-	return openStore(t, newDatabase(t))
+func newStore(tb testing.TB) *Store {
+	tb.Helper()
+	return openStore(tb, newDatabase(tb))
 }
 
-func openStore(t testing.TB, dsn string) *Store {
-	t.Helper()
-	s, err := Open(Config{DSN: dsn, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+func openStore(tb testing.TB, dsn string) *Store {
+	tb.Helper()
+	s, err := Open(Config{DSN: dsn, Log: slog.New(slog.NewTextHandler(tb.Output(), nil))})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	tb.Cleanup(func() { s.Close() })
 	return s
 }
 
 // newTenant returns a store with one tenant, "acme".
-func newTenant(t testing.TB) *Store {
-	t.Helper()
-	s := newStore(t)
-	must(t, s.OpenTenant(t.Context(), acme))
+func newTenant(tb testing.TB) *Store {
+	tb.Helper()
+	s := newStore(tb)
+	must(tb, s.OpenTenant(tb.Context(), acme))
 	return s
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

@@ -57,7 +57,7 @@ func (s *Store) withMigrations(do func(*goose.Provider) error) error {
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer func() { _ = pool.Close() }()
 	provider, err := goose.NewProvider(goose.DialectPostgres, pool, migrations.Files,
 		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
 	if err != nil {

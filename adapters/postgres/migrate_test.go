@@ -115,8 +115,8 @@ func TestRowsMoveOutOfTheDefaultPartition(t *testing.T) {
 	for i := range facts {
 		facts[i].At = facts[i].At.AddDate(10, 0, 0)
 	}
-	project(t, s, acme, facts)
-	before := derived(t, s, acme)
+	project(t, s, facts)
+	before := derived(t, s)
 	inDefault := func() (n int) {
 		must(t, s.db.Raw("SELECT count(*) FROM fact_default").Scan(&n).Error)
 		return n
@@ -128,7 +128,7 @@ func TestRowsMoveOutOfTheDefaultPartition(t *testing.T) {
 	if inDefault() != 0 {
 		t.Fatal("they did not move")
 	}
-	same(t, derived(t, s, acme), before)
+	same(t, derived(t, s), before)
 }
 
 // TestTheMonthOfACallIsInItsID holds SQL's idea of the least UUIDv7 of an

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +15,8 @@ import (
 )
 
 // derived is every row that is made of facts, table by table, as text.
-func derived(t testing.TB, s *Store, tenant o.TenantID) string {
-	t.Helper()
+func derived(tb testing.TB, s *Store) string {
+	tb.Helper()
 	var b strings.Builder
 	for _, query := range []string{
 		"SELECT to_jsonb(x)::text FROM call x WHERE tenant_id = ? ORDER BY id",
@@ -27,30 +28,30 @@ func derived(t testing.TB, s *Store, tenant o.TenantID) string {
 		"SELECT to_jsonb(x)::text FROM fact x WHERE tenant_id = ? ORDER BY seq, idx",
 	} {
 		var lines []string
-		must(t, s.db.WithContext(t.Context()).Raw(query, string(tenant)).Scan(&lines).Error)
+		must(tb, s.db.WithContext(tb.Context()).Raw(query, string(acme)).Scan(&lines).Error)
 		fmt.Fprintf(&b, "%s\n%d\n%s\n", query, len(lines), strings.Join(lines, "\n"))
 	}
 	return b.String()
 }
 
-func same(t testing.TB, got, want string) {
-	t.Helper()
+func same(tb testing.TB, got, want string) {
+	tb.Helper()
 	if got == want {
 		return
 	}
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range min(len(g), len(w)) {
 		if g[i] != w[i] {
-			t.Fatalf("line %d\n got %s\nwant %s", i, g[i], w[i])
+			tb.Fatalf("line %d\n got %s\nwant %s", i, g[i], w[i])
 		}
 	}
-	t.Fatalf("%d lines, want %d", len(g), len(w))
+	tb.Fatalf("%d lines, want %d", len(g), len(w))
 }
 
-func project(t testing.TB, s *Store, tenant o.TenantID, facts []o.Fact) o.Projection {
-	t.Helper()
-	done, err := s.Project(t.Context(), tenant, facts)
-	must(t, err)
+func project(tb testing.TB, s *Store, facts []o.Fact) o.Projection {
+	tb.Helper()
+	done, err := s.Project(tb.Context(), acme, facts)
+	must(tb, err)
 	return done
 }
 
@@ -59,11 +60,11 @@ func TestAnyCutAndRepetitionLeadsToTheSameRows(t *testing.T) {
 	for seed := range uint64(6) {
 		facts := newCentre(seed, 5).run(1500)
 		whole := newTenant(t)
-		done := project(t, whole, acme, facts)
+		done := project(t, whole, facts)
 		if done.Stored != len(facts) || done.SetAside != 0 || done.Last != facts[len(facts)-1].Seq {
 			t.Fatalf("seed %d: %+v of %d facts", seed, done, len(facts))
 		}
-		want := derived(t, whole, acme)
+		want := derived(t, whole)
 
 		cut := newTenant(t)
 		chance := rand.New(rand.NewPCG(seed, 1))
@@ -71,13 +72,13 @@ func TestAnyCutAndRepetitionLeadsToTheSameRows(t *testing.T) {
 			// Deliver some again, then some more, cut even inside a step.
 			from := max(0, next-chance.IntN(40))
 			next = min(len(facts), next+1+chance.IntN(1+chance.IntN(300)))
-			project(t, cut, acme, facts[from:next])
+			project(t, cut, facts[from:next])
 		}
-		same(t, derived(t, cut, acme), want)
+		same(t, derived(t, cut), want)
 
 		steps := 0
 		must(t, cut.Rebuild(t.Context(), acme, func(int) { steps++ }))
-		same(t, derived(t, cut, acme), want)
+		same(t, derived(t, cut), want)
 		if steps == 0 {
 			t.Fatal("no progress was reported")
 		}
@@ -122,7 +123,7 @@ func checkNothingWrong(t *testing.T, s *Store) {
 func TestTheGeneratorsCallsAddUp(t *testing.T) {
 	t.Parallel()
 	s := newTenant(t)
-	project(t, s, acme, newCentre(42, 4).run(12000))
+	project(t, s, newCentre(42, 4).run(12000))
 	checkNothingWrong(t, s)
 	var months int
 	must(t, s.db.Raw("SELECT count(DISTINCT tableoid) FROM call").Scan(&months).Error)
@@ -141,7 +142,7 @@ func TestSimulatedDaysAddUp(t *testing.T) {
 			t.Fatal(report.Failure)
 		}
 		s := newTenant(t)
-		project(t, s, acme, report.Tape.Facts)
+		project(t, s, report.Tape.Facts)
 		checkNothingWrong(t, s)
 		var open int
 		must(t, s.db.Raw("SELECT (SELECT count(*) FROM call WHERE ended_at IS NULL) + (SELECT count(*) FROM leg WHERE ended_at IS NULL)").
@@ -149,9 +150,9 @@ func TestSimulatedDaysAddUp(t *testing.T) {
 		if open > 0 {
 			t.Errorf("seed %d: %d calls and legs never end", seed, open)
 		}
-		want := derived(t, s, acme)
+		want := derived(t, s)
 		must(t, s.Rebuild(t.Context(), acme, func(int) {}))
-		same(t, derived(t, s, acme), want)
+		same(t, derived(t, s), want)
 	}
 }
 
@@ -167,16 +168,16 @@ func TestAFactThatMakesNoSenseIsSetAsideAndTheRestGoesOn(t *testing.T) {
 		{Seq: known.Seq + 1, Index: 1, At: at, What: o.CallArrived{Call: "not-a-uuid"}},
 		{Seq: known.Seq + 2, Index: 0, At: at, What: o.AgentChanged{Agent: "agent-0", State: o.AgentPaused}},
 	}
-	done := project(t, s, acme, append(facts[:len(facts):len(facts)], odd...))
+	done := project(t, s, slices.Concat(facts, odd))
 	if done.SetAside != 2 || done.Stored != len(facts)+3 {
 		t.Fatalf("%+v", done)
 	}
-	want := derived(t, s, acme)
+	want := derived(t, s)
 	if !strings.Contains(want, "is not a UUID") || !strings.Contains(want, "no call 0192e5a0") {
 		t.Fatal("the reasons are not told")
 	}
 	must(t, s.Rebuild(t.Context(), acme, func(int) {}))
-	same(t, derived(t, s, acme), want)
+	same(t, derived(t, s), want)
 }
 
 func TestAFactTheDatabaseRefusesIsSetAsideAlone(t *testing.T) {
@@ -192,16 +193,16 @@ func TestAFactTheDatabaseRefusesIsSetAsideAlone(t *testing.T) {
 			refused++
 		}
 	}
-	done := project(t, s, acme, facts)
+	done := project(t, s, facts)
 	if refused == 0 || done.SetAside != refused || done.Stored != len(facts)-refused {
 		t.Fatalf("%+v, %d of %d refused", done, refused, len(facts))
 	}
-	if again := project(t, s, acme, facts); again.Skipped != len(facts) {
+	if again := project(t, s, facts); again.Skipped != len(facts) {
 		t.Fatalf("again: %+v", again)
 	}
-	want := derived(t, s, acme)
+	want := derived(t, s)
 	must(t, s.Rebuild(t.Context(), acme, func(int) {}))
-	same(t, derived(t, s, acme), want)
+	same(t, derived(t, s), want)
 }
 
 // TestEveryCommitEndsWithAWholeStep: whoever goes on after Projected must not
@@ -212,8 +213,13 @@ func TestEveryCommitEndsWithAWholeStep(t *testing.T) {
 		seqs []uint64
 		want int
 	}{
-		{[]uint64{1}, 0}, {[]uint64{1, 1, 1}, 0}, {[]uint64{1, 2}, 1}, {[]uint64{1, 2, 2, 2}, 1}, {[]uint64{1, 1, 1, 2}, 3},
-		{[]uint64{1, 1, 2, 3, 3, 3}, 3}, {[]uint64{1, 2, 3, 4}, 2},
+		{[]uint64{1}, 0},
+		{[]uint64{1, 1, 1}, 0},
+		{[]uint64{1, 2}, 1},
+		{[]uint64{1, 2, 2, 2}, 1},
+		{[]uint64{1, 1, 1, 2}, 3},
+		{[]uint64{1, 1, 2, 3, 3, 3}, 3},
+		{[]uint64{1, 2, 3, 4}, 2},
 	} {
 		entries := make([]entry, len(c.seqs))
 		for i, seq := range c.seqs {
@@ -228,7 +234,7 @@ func TestEveryCommitEndsWithAWholeStep(t *testing.T) {
 func TestAJournalBegunAnewIsNotTakenForTheOldOne(t *testing.T) {
 	t.Parallel()
 	s := newTenant(t)
-	project(t, s, acme, newCentre(1, 2).run(100))
+	project(t, s, newCentre(1, 2).run(100))
 	_, err := s.Project(t.Context(), acme, newCentre(2, 2).run(50))
 	if o.CodeOf(err) != o.CodeConflict {
 		t.Fatalf("got %v", err)
@@ -252,7 +258,7 @@ func TestFactsComeBackAsTheyWere(t *testing.T) {
 	t.Parallel()
 	s := newTenant(t)
 	facts := newCentre(5, 3).run(600)
-	project(t, s, acme, facts)
+	project(t, s, facts)
 	byCall := map[o.CallID][]o.Fact{}
 	for _, f := range facts {
 		e, err := newEntry(f)

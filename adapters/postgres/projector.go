@@ -97,7 +97,7 @@ func (p *Projector) Run(ctx context.Context) error {
 	for {
 		facts, err := p.gather(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // we were told to stop
 		}
 		if err != nil {
 			err = fmt.Errorf("read facts of %s: %w", p.tenant, err)

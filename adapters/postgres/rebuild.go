@@ -21,7 +21,7 @@ func (s *Store) Rebuild(ctx context.Context, tenant orchestrator.TenantID, progr
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer func() { _ = pool.Close() }()
 	db, err := openGORM(pool)
 	if err != nil {
 		return err

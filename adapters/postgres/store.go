@@ -57,7 +57,7 @@ func Open(config Config) (*Store, error) {
 	}
 	db, err := openGORM(pool)
 	if err != nil {
-		pool.Close()
+		_ = pool.Close()
 		return nil, err
 	}
 	if config.Log == nil {

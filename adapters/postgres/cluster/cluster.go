@@ -91,7 +91,7 @@ func prepareCluster(ctx context.Context, config Config) (*Cluster, error) {
 	}
 	config.Folder = folder
 	c := &Cluster{config: config, log: config.Log, folder: filepath.Join(folder, "cluster"), done: make(chan struct{})}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return nil, fmt.Errorf("make database folder: %w", err)
 	}
 	if c.id, err = chooseIdentity(c.folder); err != nil {
@@ -164,10 +164,9 @@ func (c *Cluster) CreateDatabase(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("create database %s: %w", name, err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && refused.Code == "42P04" { // duplicate_database
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42P04" { // duplicate_database
 		return nil
 	}
 	if err != nil {
@@ -300,7 +299,7 @@ func (c *Cluster) settle(ctx context.Context) (bool, error) {
 func (c *Cluster) forgetReusedPID() error {
 	pid := c.pidFile()
 	if pid == 0 || syscall.Kill(pid, 0) != nil {
-		return nil
+		return nil //nolint:nilerr // nobody has that number
 	}
 	if err := os.Remove(filepath.Join(c.folder, "postmaster.pid")); err != nil {
 		return fmt.Errorf("remove stale pid file: %w", err)
@@ -334,8 +333,7 @@ func (c *Cluster) ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, c.DSN("postgres"))
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && refused.Code != "57P03" { // cannot_connect_now
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code != "57P03" { // cannot_connect_now
 		return nil // it speaks: too many connections, say
 	}
 	if err != nil {

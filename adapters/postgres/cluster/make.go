@@ -49,9 +49,9 @@ func (c *Cluster) initdb(ctx context.Context, fresh string) error {
 	if err != nil {
 		return fmt.Errorf("open database folder: %w", err)
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, c.bin.path("initdb"), "-D", handedFolder, "-U", role,
+	cmd := exec.CommandContext(ctx, c.bin.path("initdb"), "-D", handedFolder, "-U", role, //nolint:gosec // our own arguments
 		"--auth=trust", "--encoding=UTF8", "--locale=C", "--data-checksums", "--no-instructions")
 	c.prepare(cmd, dir)
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -83,14 +83,14 @@ func lockFolder(ctx context.Context, path string) (release func(), err error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return func() { f.Close() }, nil
+			return func() { _ = f.Close() }, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			f.Close()
+			_ = f.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 		if err := pause(ctx, lookAgain); err != nil {
-			f.Close()
+			_ = f.Close()
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 	}
@@ -101,7 +101,7 @@ func syncFolder(path string) error {
 	if err != nil {
 		return fmt.Errorf("sync folder: %w", err)
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	if err := dir.Sync(); err != nil {
 		return fmt.Errorf("sync folder: %w", err)
 	}

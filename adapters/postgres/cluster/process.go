@@ -31,18 +31,17 @@ func (c *Cluster) launch() (*process, error) {
 	}
 	said, err := os.Create(c.startLog())
 	if err != nil {
-		dir.Close()
+		_ = dir.Close()
 		return nil, fmt.Errorf("open start log: %w", err)
 	}
 	p := &process{gone: make(chan struct{})}
-	cmd := exec.Command(c.bin.path("postgres"), c.arguments()...)
+	cmd := exec.Command(c.bin.path("postgres"), c.arguments()...) //nolint:gosec,noctx // our own arguments; it outlives every request
 	c.prepare(cmd, dir)
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGINT
 	cmd.Stdout, cmd.Stderr = said, said
 	started := make(chan error, 1)
 	go func() {
-		defer dir.Close()
-		defer said.Close()
+		defer func() { _ = dir.Close(); _ = said.Close() }()
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
