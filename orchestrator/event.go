@@ -96,6 +96,7 @@ type (
 		Command CommandID
 		Switch  SwitchID
 		Leg     LegID
+		Do      Action // what was ordered
 		Result  CommandResult
 		Reason  string
 	}

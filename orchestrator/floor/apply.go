@@ -31,7 +31,11 @@ func (f *Floor) fold(fact o.Fact) {
 		f.applyDetached(d)
 	case o.EndpointNoted:
 		f.applyEndpoint(d)
-	case o.CallRefused, o.CommandFailed, o.InputSetAside, o.Healed, o.ActionRefused:
+	case o.InputSetAside:
+		for _, p := range f.Switches { // order-free: each by itself
+			p.Doubt = true
+		}
+	case o.CallRefused, o.CommandFailed, o.Healed, o.ActionRefused:
 		// Told for the record; nothing follows from them.
 	case o.PINRefused:
 		f.applyPINRefused(d)
@@ -56,7 +60,7 @@ func (f *Floor) applyAttached(d o.SwitchAttached) {
 		p = &pbx{ID: d.Switch}
 		f.Switches[d.Switch] = p
 	}
-	p.Attached, p.Epoch, p.Since, p.Reason, p.LostBy = true, d.Epoch, f.At, "", time.Time{}
+	p.Attached, p.Epoch, p.Since, p.Reason, p.LostBy, p.Doubt = true, d.Epoch, f.At, "", time.Time{}, false
 	f.deadlines.set(p)
 	for _, c := range f.callsOn(d.Switch) {
 		if c.Adrift && c.Phase == o.PhaseQueued && c.Ending == nil {

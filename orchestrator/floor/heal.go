@@ -27,27 +27,40 @@ func (f *Floor) settleAt(id o.SwitchID) {
 // detached; the deadline is not set again.
 func (f *Floor) giveUp(p *pbx) {
 	f.emit(o.SwitchDetached{Switch: p.ID, Reason: p.Reason})
-	f.closeMissing(p.ID, nil)
+	f.closeMissing(p.ID, nil, true)
 }
 
 // switchSynced compares what a switch carries with what the floor believes,
 // and mends the difference. The switch is right about what is; the floor is
 // right about what was to become of it.
+//
+// A snapshot that follows a gap, in which events were lost, starts anew what
+// may have passed unheard. One that was only asked for disturbs nobody: what is
+// on its way will arrive.
 func (f *Floor) switchSynced(e o.SwitchSynced) {
+	gap := !f.attached(e.Switch) || f.Switches[e.Switch].Epoch != e.Epoch || f.Switches[e.Switch].Doubt
 	f.emit(o.SwitchAttached{Switch: e.Switch, Epoch: e.Epoch})
 	f.healEndpoints(e)
 	there := make(map[o.LegID]o.SnapshotLeg, len(e.Snapshot.Legs))
 	for _, s := range e.Snapshot.Legs {
 		there[s.Leg] = s
 	}
-	f.closeMissing(e.Switch, there)
+	f.closeMissing(e.Switch, there, gap)
+	at := make(map[*call]int)
+	for _, c := range f.callsOn(e.Switch) {
+		at[c] = c.Nodes
+	}
 	for _, s := range e.Snapshot.Legs {
 		f.healLeg(e.Switch, s)
 	}
 	for _, c := range f.callsOn(e.Switch) {
-		f.resume(c, there)
+		if at[c] == c.Nodes { // else it goes on already
+			f.resume(c, there, gap)
+		}
 	}
-	f.dropServices(e.Switch)
+	if gap {
+		f.dropServices(e.Switch)
+	}
 	f.closeBridges(e)
 	f.settleAt(e.Switch)
 }
@@ -80,15 +93,16 @@ func (f *Floor) healEndpoints(e o.SwitchSynced) {
 }
 
 // closeMissing ends the legs the switch does not carry any more. Callers come
-// last, so that an agent's end is told before the call's.
-func (f *Floor) closeMissing(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) {
+// last, so that an agent's end is told before the call's. Without a gap an
+// offer's leg that is not there yet is on its way.
+func (f *Floor) closeMissing(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg, gap bool) {
 	for _, callers := range []bool{false, true} {
 		for _, id := range sortedKeys(f.Legs) {
 			l := f.Legs[id]
 			if l == nil || l.Switch != sw || (l.Role == o.RoleCaller) != callers {
 				continue
 			}
-			if _, ok := there[id]; ok {
+			if _, ok := there[id]; ok || !gap && f.dialling(l) {
 				continue
 			}
 			f.emit(o.Healed{Leg: id, Repair: "closed: the switch does not carry it"})
@@ -151,10 +165,16 @@ func (f *Floor) adopt(sw o.SwitchID, s o.SnapshotLeg) {
 	}
 }
 
+// dialling reports whether a leg is an offer's that was ordered and no more.
+func (f *Floor) dialling(l *leg) bool {
+	c := f.Calls[l.Call]
+	return c != nil && c.Offer != nil && c.Offer.Leg == l.ID && l.State == o.LegNew
+}
+
 // resume lets a call that came through go on: commands that were lost are
 // given again, and what is heard starts anew, because its end may have passed
 // unheard.
-func (f *Floor) resume(c *call, there map[o.LegID]o.SnapshotLeg) {
+func (f *Floor) resume(c *call, there map[o.LegID]o.SnapshotLeg, gap bool) {
 	_, carried := there[c.Leg]
 	switch {
 	case f.Calls[c.ID] != c || !carried:
@@ -162,10 +182,14 @@ func (f *Floor) resume(c *call, there map[o.LegID]o.SnapshotLeg) {
 		for _, id := range c.Legs {
 			f.order(c, o.Hangup{Leg: id, Cause: o.CauseNormal})
 		}
-	case c.Released:
-		f.order(c, o.Release{Leg: c.Leg, Context: f.node(c).Context, Extension: f.node(c).Extension})
 	case c.Phase == o.PhaseTalking:
 		f.rejoin(c)
+	case !gap:
+		if c.Phase == o.PhaseFlow && f.node(c).Type == o.NodeAnswer && !f.up(c) {
+			f.order(c, o.Answer{Leg: c.Leg})
+		}
+	case c.Released:
+		f.order(c, o.Release{Leg: c.Leg, Context: f.node(c).Context, Extension: f.node(c).Extension})
 	case c.Phase == o.PhaseQueued || c.Phase == o.PhaseRinging:
 		f.resumeQueue(c, there)
 	case c.Phase == o.PhaseFlow:

@@ -201,27 +201,50 @@ func (f *Floor) commandDone(e o.CommandDone) {
 		}
 		return
 	}
+	if e.Result == o.ResultNotFound && ends(e.Do) {
+		return // it is over already; the event is on its way
+	}
 	f.emit(o.CommandFailed{Command: e.Command, Leg: e.Leg, Call: l.Call, Result: e.Result, Reason: e.Reason})
-	c := f.Calls[l.Call]
-	offered := c != nil && c.Offer != nil && c.Offer.Leg == l.ID
-	switch {
-	case e.Result == o.ResultNoWord:
-		f.ask(o.Resync{Switch: l.Switch})
-	case offered && l.State == o.LegNew:
-		f.dialRefused(c, l, e)
-	case e.Result == o.ResultNotFound:
-		// The switch does not know the leg: its end is on the way, or was
-		// missed. The snapshot tells.
+	switch do := e.Do.(type) {
+	case o.Dial:
+		if f.dialling(l) {
+			f.dialFailed(f.Calls[l.Call], l, e)
+		}
+		return
+	case o.Play:
+		// If the switch plays it after all, what follows is heard after it. A
+		// switch that is away will hear of the call when it is back.
+		if f.attached(l.Switch) {
+			f.playDone(o.PlayDone{Leg: do.Leg, Play: do.Play, Status: o.PlayFailed})
+		}
+	}
+	if e.Result != o.ResultRejected {
+		// Its fate is unknown, or the switch does not know the leg: the
+		// snapshot tells.
 		f.ask(o.Resync{Switch: l.Switch})
 	}
 }
 
-// dialRefused is a dial the switch would not even begin: no phone there, or
-// trouble of its own, which is not the agent's.
-func (f *Floor) dialRefused(c *call, l *leg, e o.CommandDone) {
+// ends reports whether an order only takes something away, so that not finding
+// it is as good.
+func ends(a o.Action) bool {
+	switch a.(type) {
+	case o.Hangup, o.StopPlay, o.StopMusic, o.Separate, o.CloseBridge:
+		return true
+	}
+	return false
+}
+
+// dialFailed is a dial the switch would not even begin: no phone there, or
+// trouble of its own, which is not the agent's. If nobody knows whether it
+// began, the leg is hung up: it must not come to life.
+func (f *Floor) dialFailed(c *call, l *leg, e o.CommandDone) {
 	how := failure{outcome: o.OfferUnreachable, cause: causeAbsent}
-	if e.Reason != "unreachable" && e.Result == o.ResultRejected {
+	if e.Result == o.ResultNoWord || e.Result == o.ResultRejected && e.Reason != "unreachable" {
 		how = failure{outcome: o.OfferCancelled, cause: causeAbsent, rest: trouble}
+	}
+	if e.Result == o.ResultNoWord {
+		f.order(c, o.Hangup{Leg: l.ID, Cause: o.CauseNormal})
 	}
 	f.emit(o.LegClosed{Call: c.ID, Leg: l.ID, Cause: causeAbsent, By: o.EndedBySwitch})
 	f.offerOver(c, how)

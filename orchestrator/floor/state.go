@@ -64,6 +64,7 @@ type pbx struct {
 	Since    time.Time
 	Reason   string
 	LostBy   time.Time // when its calls are given up; zero while attached
+	Doubt    bool      // an event of it may have been lost here, to a panic
 
 	slot int
 }

@@ -76,7 +76,7 @@ func (l *lanes) do(c o.Command) {
 
 func (l *lanes) failed(c o.Command, result o.CommandResult, reason string) {
 	l.r.post(context.Background(), message{at: now(), event: o.CommandDone{
-		Command: c.ID, Switch: c.Switch, Leg: legOf(c.Do), Result: result, Reason: reason,
+		Command: c.ID, Switch: c.Switch, Leg: legOf(c.Do), Do: c.Do, Result: result, Reason: reason,
 	}})
 }
 

@@ -13,6 +13,7 @@ type possible struct {
 	plays   map[o.PlayID]bool // still to be heard, as far as the floor knows
 	bridges map[o.BridgeID]bool
 	fenced  map[o.SwitchID]bool
+	epochs  map[o.SwitchID]string // of the switches that are heard without a gap
 
 	// justGone are the legs this step's snapshot lacks. The floor closes them
 	// one by one; what it orders of one before its turn is no fault.
@@ -22,6 +23,7 @@ type possible struct {
 // ledger is what the floor knows of one leg.
 type ledger struct {
 	dialled  string // the endpoint; "" if it arrived
+	rang     bool
 	up       bool
 	ended    bool
 	hungUp   bool // ordered
@@ -33,6 +35,7 @@ func newPossible(w *World) *possible {
 	return &possible{
 		w: w, legs: map[o.LegID]*ledger{}, plays: map[o.PlayID]bool{}, bridges: map[o.BridgeID]bool{},
 		fenced: map[o.SwitchID]bool{}, justGone: map[o.LegID]bool{},
+		epochs: map[o.SwitchID]string{},
 	}
 }
 
@@ -59,9 +62,17 @@ func (p *possible) learn(e o.Event) {
 	switch e := e.(type) {
 	case o.SwitchSynced:
 		p.fenced[e.Switch] = false
-		p.learnAll(e.Snapshot)
+		p.learnAll(e.Snapshot, p.epochs[e.Switch] != e.Epoch)
+		p.epochs[e.Switch] = e.Epoch
+	case o.SwitchLost:
+		delete(p.epochs, e.Switch)
+	case o.InputFailed:
+		clear(p.epochs)
+	case o.LegRinging:
+		p.leg(e.Leg).rang = true
 	case o.SwitchSuperseded:
 		p.fenced[e.Switch] = true
+		delete(p.epochs, e.Switch)
 	case o.LegOffered:
 		if p.legs[e.Leg] == nil {
 			p.legs[e.Leg] = &ledger{}
@@ -75,13 +86,20 @@ func (p *possible) learn(e o.Event) {
 	case o.PlayDone:
 		p.plays[e.Play] = false
 	case o.CommandDone:
-		if l := p.legs[e.Leg]; l != nil && e.Result == o.ResultRejected && !l.up && l.dialled != "" {
-			l.ended = true // the dial was refused: no leg came of it
+		if l := p.leg(e.Leg); isDial(e.Do) && !l.rang && !l.up {
+			l.ended = true // it was refused, or the floor gives it up
 		}
 	}
 }
 
-func (p *possible) learnAll(snap o.Snapshot) {
+func isDial(a o.Action) bool {
+	_, dial := a.(o.Dial)
+	return dial
+}
+
+// learnAll is what a snapshot tells. Without a gap before it, a leg that is not
+// there yet may still come.
+func (p *possible) learnAll(snap o.Snapshot, gap bool) {
 	there := map[o.LegID]bool{}
 	for _, s := range snap.Legs {
 		there[s.Leg] = true
@@ -99,7 +117,8 @@ func (p *possible) learnAll(snap o.Snapshot) {
 		}
 	}
 	for id, l := range p.legs { // order-free: each by itself
-		if !there[id] && !l.ended {
+		coming := !gap && l.dialled != "" && !l.rang && !l.up && !l.hungUp
+		if !there[id] && !l.ended && !coming {
 			l.ended = true
 			p.justGone[id] = true
 		}

@@ -172,7 +172,7 @@ func (x *wire) send(c orchestrator.Command) {
 			}
 			if result != orchestrator.ResultAccepted && result != orchestrator.ResultAlready {
 				x.w.deliver(orchestrator.CommandDone{
-					Command: c.ID, Switch: c.Switch, Leg: legIn(c.Do), Result: result, Reason: reason,
+					Command: c.ID, Switch: c.Switch, Leg: legIn(c.Do), Do: c.Do, Result: result, Reason: reason,
 				})
 			}
 		})
