@@ -19,6 +19,11 @@ type Config struct {
 	Password string
 	App      string // the name in the dialplan's Stasis() lines; "" is "rm"
 
+	// Epoch is the lease under which this orchestrator works; 0 is none. It is
+	// written on the switch, and one that finds a newer epoch there is
+	// superseded instead of taking the switch back.
+	Epoch uint64
+
 	// Endpoints are the devices to watch from the start; see Switch.Watch.
 	Endpoints []string
 	// Fallback is the dialplan context that Release uses when it is given

@@ -137,7 +137,6 @@ func (s *Switch) letRing(ctx context.Context, l *leg, r request) (orchestrator.C
 // Asterisk still tells of it leads to its hang-up.
 func (s *Switch) giveUp(l *leg, mayExist bool) {
 	s.book.mu.Lock()
-	l.quiet = true
 	if s.book.live[l.id] == l {
 		s.book.shut(l, !mayExist)
 	}

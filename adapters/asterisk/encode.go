@@ -9,8 +9,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"ringmaster/orchestrator"
 )
@@ -44,10 +42,6 @@ const (
 	maxID    = 128
 	maxMedia = 64
 	maxPath  = 255
-	// numberRunes and nameRunes bound what comes from outside and what is
-	// shown on a phone.
-	numberRunes = 64
-	nameRunes   = 80
 )
 
 // stampVariable is the channel variable that holds a leg's stamp. ari.conf
@@ -71,22 +65,6 @@ func checkID(kind, id string) error {
 		return fmt.Errorf("%s id %q is not usable", kind, clip(id, maxID))
 	}
 	return nil
-}
-
-func printableASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
-	}
-	return s
 }
 
 func asJSON(v any) []byte {
@@ -169,6 +147,23 @@ func encodeStamp(channel, stamp string) (request, error) {
 		name: "stamp", method: http.MethodPost, path: at("channels", channel, "variable"),
 		query: url.Values{"variable": {stampVariable}, "value": {stamp}},
 	}, nil
+}
+
+// The epoch is a global variable of the switch, one per application. It is
+// forgotten when Asterisk restarts, and so is everything it protects.
+
+func encodeEpoch(app string, epoch uint64) request {
+	return request{
+		name: "epoch", method: http.MethodPost, path: at("asterisk", "variable"),
+		query: url.Values{"variable": {stampVariable + "_EPOCH_" + app}, "value": {strconv.FormatUint(epoch, 10)}},
+	}
+}
+
+func encodeReadEpoch(app string) request {
+	return request{
+		name: "read_epoch", method: http.MethodGet, path: at("asterisk", "variable"),
+		query: url.Values{"variable": {stampVariable + "_EPOCH_" + app}},
+	}
 }
 
 // encodePlay plays the media in order under the id of the play.
@@ -340,39 +335,17 @@ func encodeRefuseTransfer(channel string) request {
 	}
 }
 
+// pulseName is the name of the event we send to ourselves through Asterisk.
+const pulseName = "ringmaster-pulse"
+
+// encodePulse has Asterisk send an event to our application.
+func encodePulse(app string) request {
+	return request{
+		name: "pulse", method: http.MethodPost, path: at("events", "user", pulseName),
+		query: url.Values{"application": {app}},
+	}
+}
+
 func encodeRead(words ...string) request {
 	return request{name: "read_" + words[0], method: http.MethodGet, path: at(words...)}
-}
-
-// sanitize makes others' text safe to store and show: valid UTF-8, one line, no
-// control or invisible formatting characters, at most limit runes.
-func sanitize(text string, limit int) string {
-	if !utf8.ValidString(text) {
-		text = strings.ToValidUTF8(text, "\uFFFD")
-	}
-	clean := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != zeroWidthJoiner || r == '\u2028' || r == '\u2029' {
-			return -1
-		}
-		return r
-	}, text)
-	clean = strings.TrimSpace(clean)
-	if utf8.RuneCountInString(clean) <= limit {
-		return clean
-	}
-	return strings.TrimSpace(string([]rune(clean)[:limit]))
-}
-
-// zeroWidthJoiner is kept: it holds emoji together.
-const zeroWidthJoiner = '\u200D'
-
-// shownNumber is the part of a caller's number that may stand in a SIP URI.
-func shownNumber(number string) string {
-	kept := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("+*#._-", r) {
-			return r
-		}
-		return -1
-	}, number)
-	return clip(kept, numberRunes)
 }

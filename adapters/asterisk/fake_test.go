@@ -33,6 +33,7 @@ type fake struct {
 	sockets  int
 	tcp      map[net.Conn]bool // connections ever opened
 	deaf     bool              // does not read its sockets: no pong
+	mute     bool              // the socket is attached to nothing: no pulse comes back
 	received chan struct{}     // a request came
 }
 
@@ -84,9 +85,13 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.listen(w, r)
 		return
 	}
+	if strings.HasPrefix(path, "/events/user/") {
+		f.pulse(w)
+		return
+	}
 	body, _ := io.ReadAll(r.Body)
 	f.mu.Lock()
-	if path != "/asterisk/ping" && !strings.HasPrefix(path, "/applications/") {
+	if !strings.HasPrefix(path, "/applications/") {
 		line := r.Method + " " + path
 		if r.URL.RawQuery != "" {
 			line += "?" + r.URL.RawQuery
@@ -109,6 +114,17 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	answer(w, r)
+}
+
+// pulse sends an adapter's own event back to it.
+func (f *fake) pulse(w http.ResponseWriter) {
+	f.mu.Lock()
+	c, mute := f.socket, f.mute
+	f.mu.Unlock()
+	w.WriteHeader(http.StatusNoContent)
+	if c != nil && !mute {
+		_ = c.Write(context.Background(), websocket.MessageText, []byte(`{"type":"ChannelUserevent","eventname":"`+pulseName+`"}`))
+	}
 }
 
 // listen is the event socket. It reads, so that pings are answered.

@@ -271,6 +271,30 @@ func TestApplicationNotRegisteredYet(t *testing.T) {
 	}
 }
 
+// A socket that answers pings but is attached to nothing is given up for a new
+// one: silently when it was never of use, as a loss when it was.
+func TestDeafSocket(t *testing.T) {
+	f := newFake(t)
+	f.mute = true
+	go func() {
+		time.Sleep(time.Second)
+		f.mu.Lock()
+		f.mute = false
+		f.mu.Unlock()
+	}()
+	o := f.open(nil)
+	if n := count[orchestrator.SwitchLost](o, 0, nil); n != 0 || f.sockets != 2 {
+		t.Errorf("lost %d times, %d sockets", n, f.sockets)
+	}
+	f.mu.Lock()
+	f.mute = true
+	f.mu.Unlock()
+	e, _ := expect[orchestrator.SwitchLost](o, 0, nil)
+	if !strings.Contains(e.Reason, errDeaf.Error()) {
+		t.Errorf("the reason is %q", e.Reason)
+	}
+}
+
 // A leg with arguments nobody here knows goes back to the dialplan, and one
 // made by a process that died before ringing it is hung up.
 func TestStrangersAreSentAway(t *testing.T) {

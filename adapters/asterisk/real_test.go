@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/CyCoreSystems/ari/v5"
+
 	"ringmaster/cmd/phonebank/phone"
 	"ringmaster/orchestrator"
 )
@@ -48,7 +50,30 @@ func atWork(t testing.TB, change func(*Config)) *office {
 	}
 	o := openOffice(t, sw, p)
 	expect[orchestrator.SwitchSynced](o, 0, nil)
+	o.awaitPhones()
 	return o
+}
+
+// awaitPhones waits until Asterisk has found every phone again, which after a
+// restart takes as long as the first qualify.
+func (o *office) awaitPhones() {
+	o.Helper()
+	for began := time.Now(); time.Since(began) < 2*patience; time.Sleep(50 * time.Millisecond) {
+		var found []ari.EndpointData
+		if err := o.sw.rest.send(o.Context(), encodeRead("endpoints"), &found); err != nil {
+			o.Fatal(err)
+		}
+		online := 0
+		for _, e := range found {
+			if e.State == "online" {
+				online++
+			}
+		}
+		if online >= desks {
+			return
+		}
+	}
+	o.Fatal("the phones are not registered")
 }
 
 // caller is a claimed and answered leg from the trunk.
@@ -267,6 +292,34 @@ func TestWrongPassword(t *testing.T) {
 	time.Sleep(time.Second)
 	if n := count[orchestrator.SwitchLost](o, 0, nil); n != 1 {
 		t.Errorf("the same reason was told %d times", n)
+	}
+}
+
+// An orchestrator that was cut off while a newer one took over must not take
+// the switch back when its network returns, nor when it is asked to look again.
+func TestOlderEpochStaysAway(t *testing.T) {
+	older := atWork(t, func(c *Config) { c.Epoch = 7 })
+	older.between.Stop()
+	expect[orchestrator.SwitchLost](older, 0, nil)
+	newer := atWork(t, func(c *Config) { c.Epoch, c.URL = 8, older.pbx.ARIURL })
+	if err := older.between.Start(); err != nil {
+		t.Fatal(err)
+	}
+	mark := older.mark()
+	expect[orchestrator.SwitchSuperseded](older, mark, nil)
+	older.sw.Resync()
+	expect[orchestrator.SwitchSuperseded](older, mark+1, nil)
+	if result, reason := older.do(orchestrator.CloseBridge{Bridge: "b"}); result != orchestrator.ResultRejected || reason != ReasonSuperseded {
+		t.Errorf("the older was answered %s %s", result, reason)
+	}
+	newer.caller()
+	if n := count[orchestrator.SwitchSuperseded](newer, 0, nil); n != 0 {
+		t.Error("the newer was superseded")
+	}
+	older.stop()
+	newer.stop()
+	if err := older.sw.rest.send(t.Context(), encodeEpoch(defaultApp, 0), nil); err != nil { // For the tests after this.
+		t.Fatal(err)
 	}
 }
 

@@ -1,11 +1,13 @@
 package asterisk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +44,7 @@ type session struct {
 	queue  chan received
 	reads  chan read
 	chores chan chore
+	beats  chan struct{} // holds one: our own event came back
 	// subscribed are the device sources subscribed on this connection.
 	subscribed map[string]bool
 	garbledAt  time.Time
@@ -56,6 +59,9 @@ type received struct {
 // connect opens a connection and serves it to its end. synced says whether it
 // ever was of use; the error is never nil.
 func (s *Switch) connect(ctx context.Context) (synced bool, err error) {
+	if err := s.outdated(ctx); err != nil {
+		return false, err
+	}
 	conn, err := s.open(ctx)
 	if err != nil {
 		return false, err
@@ -64,6 +70,7 @@ func (s *Switch) connect(ctx context.Context) (synced bool, err error) {
 	c := &session{
 		Switch: s, conn: conn,
 		queue: make(chan received, s.cfg.Queue), reads: make(chan read), chores: make(chan chore, choreQueue),
+		beats:      make(chan struct{}, 1),
 		subscribed: map[string]bool{},
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -87,6 +94,23 @@ func (s *Switch) connect(ctx context.Context) (synced bool, err error) {
 		s.setState(linkDown)
 	}
 	return synced, err
+}
+
+// outdated keeps an orchestrator that was cut off while another took over from
+// taking the switch back: to Asterisk the last to connect is the newest.
+func (s *Switch) outdated(ctx context.Context) error {
+	if s.cfg.Epoch == 0 {
+		return nil
+	}
+	var v struct{ Value string }
+	if err := s.rest.send(ctx, encodeReadEpoch(s.cfg.App), &v); err != nil {
+		return nil // Opening the websocket will meet the same trouble and name it better.
+	}
+	if epoch, err := strconv.ParseUint(v.Value, 10, 64); err == nil && epoch > s.cfg.Epoch {
+		s.setState(linkSuperseded)
+		return errReplaced
+	}
+	return nil
 }
 
 // open dials the websocket. The password goes into a header, not into the
@@ -123,6 +147,9 @@ func (s *Switch) refused(resp *http.Response, err error) error {
 	return fmt.Errorf("open event socket: http status %d", resp.StatusCode)
 }
 
+// pulseMark is in the message of a pulse.
+var pulseMark = []byte(`"` + pulseName + `"`)
+
 // receive only copies: whatever happens behind the queue, Asterisk never waits
 // for us.
 func (c *session) receive(ctx context.Context) error {
@@ -130,6 +157,10 @@ func (c *session) receive(ctx context.Context) error {
 		_, raw, err := c.conn.Read(ctx)
 		if err != nil {
 			return fmt.Errorf("read event socket: %w", bare(err))
+		}
+		if bytes.Contains(raw, pulseMark) && typeOf(raw) == "ChannelUserevent" {
+			wish(c.beats)
+			continue
 		}
 		select {
 		case c.queue <- received{raw, time.Now()}:
@@ -139,8 +170,8 @@ func (c *session) receive(ctx context.Context) error {
 	}
 }
 
-// feelPulse finds a connection that is open and dead. Asterisk sends no pings
-// of its own.
+// feelPulse finds a connection that is open and dead; Asterisk sends no pings of
+// its own.
 func (c *session) feelPulse(ctx context.Context) error {
 	for {
 		select {
@@ -148,25 +179,46 @@ func (c *session) feelPulse(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(pulse):
 		}
-		beat, cancel := context.WithTimeout(ctx, pulseTimeout)
-		group, beat := errgroup.WithContext(beat)
-		group.Go(func() error { return c.conn.Ping(beat) })
-		group.Go(func() error { return c.ping(beat) })
-		err := group.Wait()
-		cancel()
-		if err != nil {
+		group, beat := errgroup.WithContext(ctx)
+		group.Go(func() error {
+			ctx, cancel := context.WithTimeout(beat, pulseTimeout)
+			defer cancel()
+			return c.conn.Ping(ctx)
+		})
+		group.Go(func() error { return c.beat(beat, pulseTimeout) })
+		if err := group.Wait(); err != nil {
 			return fmt.Errorf("no pulse: %w", err)
 		}
 	}
 }
 
-func (c *session) ping(ctx context.Context) error {
+// errDeaf is a websocket that nothing arrives on though it is open. Asterisk
+// makes one when a connection under the same application name closes at the
+// moment ours opens: clearing up after the old one it removes the new one's
+// application, or leaves it attached to nothing. Seen under load.
+var errDeaf = errors.New("events do not reach the event socket")
+
+// beat sends an event to ourselves through Asterisk and waits for it: a pong
+// shows that the socket lives, not that it is attached to our application.
+func (c *session) beat(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	drain(c.beats)
 	began := time.Now()
-	err := c.rest.send(ctx, encodeRead("asterisk", "ping"), nil)
-	if err == nil {
-		c.creates.ping(time.Since(began))
+	err := c.rest.send(ctx, encodePulse(c.cfg.App), nil)
+	if statusOf(err) == http.StatusNotFound {
+		return errDeaf
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	c.creates.ping(time.Since(began))
+	select {
+	case <-c.beats:
+		return nil
+	case <-ctx.Done():
+		return errDeaf
+	}
 }
 
 // serve handles messages in their order until the connection ends.

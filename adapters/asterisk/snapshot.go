@@ -63,8 +63,13 @@ func (c *session) greet(ctx context.Context) error {
 	if err := c.filter(ctx); err != nil {
 		return err
 	}
-	if err := c.ping(ctx); err != nil {
+	if err := c.beat(ctx, attachTimeout); err != nil {
 		return err
+	}
+	if c.cfg.Epoch != 0 {
+		if err := c.rest.send(ctx, encodeEpoch(c.cfg.App, c.cfg.Epoch), nil); err != nil {
+			return err
+		}
 	}
 	drain(c.rewatch)
 	if _, err := c.subscribeDevices(ctx); err != nil {
@@ -80,17 +85,16 @@ func (c *session) greet(ctx context.Context) error {
 }
 
 const (
-	registerTries = 100
+	registerTries = 25
 	registerPause = 20 * time.Millisecond
+	attachTimeout = 2 * time.Second
 )
 
 // filter also waits for the application: Asterisk answers the websocket's
-// handshake before it registers the application, and a busy one was seen to
-// know nothing of it yet at the next request.
+// handshake before it registers the application.
 func (c *session) filter(ctx context.Context) error {
-	var err error
 	for range registerTries {
-		err = c.rest.send(ctx, encodeFilter(c.cfg.App), nil)
+		err := c.rest.send(ctx, encodeFilter(c.cfg.App), nil)
 		if statusOf(err) != http.StatusNotFound {
 			return err
 		}
@@ -100,7 +104,7 @@ func (c *session) filter(ctx context.Context) error {
 		case <-time.After(registerPause):
 		}
 	}
-	return err
+	return errDeaf
 }
 
 // sync reads the switch, brings the book in line with it and reports it.

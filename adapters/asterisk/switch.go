@@ -134,8 +134,9 @@ func drain(c chan struct{}) {
 	}
 }
 
-// errReplaced ends a session that another orchestrator took over.
-var errReplaced = errors.New("another orchestrator connected under the same application name")
+// errReplaced ends a session that another orchestrator took over, or prevents
+// one that would take it over from a newer one.
+var errReplaced = errors.New("a newer orchestrator has this switch")
 
 const (
 	retryFirst = 100 * time.Millisecond
@@ -163,6 +164,8 @@ func (s *Switch) Run(ctx context.Context) error {
 			s.superseded(ctx)
 			pause.Reset()
 			continue
+		case !synced && errors.Is(err, errDeaf) && told != err.Error():
+			told = err.Error() // The next connection is most likely sound: nobody need know.
 		case synced || err.Error() != told:
 			told = err.Error()
 			s.lost(ctx, told)

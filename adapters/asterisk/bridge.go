@@ -1,0 +1,128 @@
+package asterisk
+
+import (
+	"context"
+	"net/http"
+
+	"golang.org/x/sync/errgroup"
+
+	"ringmaster/orchestrator"
+)
+
+// separate takes a leg out of its bridge; 422 says it is not in it.
+func (s *Switch) separate(ctx context.Context, l *leg, a orchestrator.Separate) (orchestrator.CommandResult, string) {
+	if err := checkID("bridge", string(a.Bridge)); err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	if err := s.stopPlays(ctx, l); err != nil {
+		return verdict(err)
+	}
+	err := s.rest.send(ctx, encodeSeparate(a.Bridge, l.channel), nil)
+	if statusOf(err) == http.StatusUnprocessableEntity {
+		return orchestrator.ResultAlready, ""
+	}
+	if statusOf(err) == 0 || statusOf(err) == http.StatusBadRequest {
+		s.doubt(l)
+	}
+	return verdict(err)
+}
+
+// join puts two legs into one bridge. Whatever plays on them would hold the
+// join up, so it ends first; that and making the bridge go side by side.
+func (s *Switch) join(ctx context.Context, a orchestrator.Connect) (orchestrator.CommandResult, string) {
+	bridge, err := encodeBridge(a)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	var legs [2]*leg
+	for i, id := range []orchestrator.LegID{a.A, a.B} {
+		l, ended := s.book.find(id)
+		if ended || l == nil {
+			return orchestrator.ResultNotFound, "no such leg: " + clip(string(id), maxID)
+		}
+		legs[i] = l
+	}
+	put, err := encodeJoin(a.Bridge, legs[0].channel, legs[1].channel)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	defer s.hold(a.Bridge)()
+	made, err := s.prepare(ctx, bridge, legs[:])
+	if err == nil {
+		err = s.rest.send(ctx, put, nil)
+	}
+	if err == nil {
+		return orchestrator.ResultAccepted, ""
+	}
+	for _, l := range legs {
+		s.doubt(l)
+	}
+	if made && statusOf(err) != 0 {
+		_ = s.rest.send(ctx, encodeCloseBridge(string(a.Bridge)), nil) // Else the next reading removes it.
+	}
+	if statusOf(err) == http.StatusBadRequest {
+		return orchestrator.ResultNotFound, err.Error() // One of the legs; neither joined.
+	}
+	return verdict(err)
+}
+
+// prepare readies legs and bridge for joining; made says the bridge is new.
+func (s *Switch) prepare(ctx context.Context, bridge request, legs []*leg) (made bool, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		err := s.rest.send(ctx, bridge, nil)
+		made = err == nil
+		if statusOf(err) == http.StatusConflict {
+			return nil // It exists.
+		}
+		return err
+	})
+	for _, l := range legs {
+		group.Go(func() error {
+			if err := s.stopPlays(ctx, l); err != nil || !s.book.hasMusic(l) {
+				return err
+			}
+			err := s.rest.send(ctx, encodeStopMusic(l.channel), nil)
+			if err == nil {
+				s.book.musical(l, false)
+			}
+			if statusOf(err) == http.StatusConflict {
+				return nil // The leg is not in our application yet or any more; the join will tell.
+			}
+			return err
+		})
+	}
+	err = group.Wait()
+	return made, err
+}
+
+// hold keeps the sweep of empty bridges away from one that is being filled.
+func (s *Switch) hold(id orchestrator.BridgeID) (release func()) {
+	s.mu.Lock()
+	s.bridging[id]++
+	s.mu.Unlock()
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.bridging[id]--; s.bridging[id] == 0 {
+			delete(s.bridging, id)
+		}
+	}
+}
+
+func (s *Switch) closeBridge(ctx context.Context, a orchestrator.CloseBridge) (orchestrator.CommandResult, string) {
+	if err := checkID("bridge", string(a.Bridge)); err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	err := s.rest.send(ctx, encodeCloseBridge(string(a.Bridge)), nil)
+	if bridgeGone(err) {
+		return orchestrator.ResultAlready, ""
+	}
+	return verdict(err)
+}
+
+// bridgeGone reports a bridge that is not there, or not any more: one that is
+// just being removed is answered 409, "not in Stasis application".
+func bridgeGone(err error) bool {
+	return statusOf(err) == http.StatusNotFound || statusOf(err) == http.StatusConflict
+}
