@@ -236,3 +236,19 @@ func postmaster(t *testing.T, data string, sig syscall.Signal) {
 		}
 	}
 }
+
+// TestUpgrade: ringmaster is told to end and started again, as in an upgrade.
+// The talk goes on, and the books are whole.
+func TestUpgrade(t *testing.T) {
+	c := open(t, 1, nil)
+	c.login(0)
+	talk := c.converse(t, "+49740")
+	c.stop()
+	if code := c.process.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("SIGTERM ends ringmaster with %d:\n%s", code, c.log())
+	}
+	c.start()
+	c.eventually("the switch is attached", 15*time.Second, func() bool { return c.live().Switches[0].Attached })
+	talk.unharmed(t, jitter)
+	talk.ends(t, orchestrator.ReasonTalked)
+}
