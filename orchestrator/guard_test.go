@@ -52,6 +52,7 @@ var arrows = append(leafArrows(), []arrow{
 	{"orchestrator/simulation/...", append([]string{"orchestrator/simulation/...", "orchestrator", "orchestrator/floor"}, leaves...),
 		"it stands in for the world, in virtual time"},
 	{"orchestrator/conformance/...", []string{"orchestrator"}, "a suite must not know whom it examines"},
+	{"docker/demo", []string{"..."}, "a program that puts everything together"},
 	{"docker/...", []string{"docker/...", "dialplans"}, "the lab starts a PBX, and only that"},
 	{"dialplans/...", nil, "files for the admin"},
 	{"migrations/...", nil, "files for the database"},

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// terminal is where the demo speaks to a person: steps first, then a panel that
+// is drawn again in place. Where nothing can be redrawn it prints plain lines.
+type terminal struct {
+	out    io.Writer
+	file   *os.File // nil: not a terminal
+	colour bool
+	steps  int
+	drawn  []string // the panel on the screen
+	width  int      // of the screen when it was drawn
+	above  []string // printed for good above the panel, to print again when the screen changes
+}
+
+const (
+	plainWidth = 200 // of lines that go to a file
+	fullWidth  = 80
+	fullHeight = 24
+)
+
+func newTerminal(f *os.File) *terminal {
+	t := &terminal{out: f}
+	if term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+		t.file, t.colour = f, os.Getenv("NO_COLOR") == ""
+	}
+	return t
+}
+
+func (t *terminal) live() bool { return t.file != nil }
+
+func (t *terminal) size() (width, height int) {
+	if !t.live() {
+		return plainWidth, 0
+	}
+	width, height, err := term.GetSize(int(t.file.Fd()))
+	if err != nil || width == 0 || height == 0 {
+		return fullWidth, fullHeight
+	}
+	return width, height
+}
+
+// say prints lines for good. What is said before the panel appears stays above it.
+func (t *terminal) say(lines ...string) {
+	t.forget()
+	for _, line := range lines {
+		fmt.Fprintln(t.out, line)
+	}
+	t.above = append(t.above, lines...)
+}
+
+// step shows one step of the way, with the time it takes, and then how it went.
+func (t *terminal) step(of int, what string, do func() (string, error)) error {
+	t.steps++
+	head := fmt.Sprintf("[%d/%d] %s … ", t.steps, of, what)
+	fmt.Fprint(t.out, head)
+	began := time.Now()
+	stop := t.clock(head, began)
+	result, err := do()
+	stop()
+	took := seconds(time.Since(began))
+	if err != nil {
+		fmt.Fprintln(t.out, "failed after", took)
+		return err
+	}
+	if result != "" {
+		took = result + ", " + took
+	}
+	fmt.Fprintln(t.out, took)
+	t.above = append(t.above, head+took)
+	return nil
+}
+
+// clock counts seconds behind a step that is under way, until stopped.
+func (t *terminal) clock(head string, began time.Time) (stop func()) {
+	if !t.live() {
+		return func() {}
+	}
+	quit, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				fmt.Fprintf(t.out, "\r%s%d s", head, int(time.Since(began).Seconds()))
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-gone
+		fmt.Fprintf(t.out, "\r\x1b[K%s", head)
+	}
+}
+
+// draw puts the panel's rows where the last ones were. On a screen of another
+// width the old rows may have wrapped: then everything is printed again.
+func (t *terminal) draw(rows []row) {
+	width, height := t.size()
+	lines := make([]string, 0, len(rows))
+	for _, r := range rows[:min(len(rows), height-1)] {
+		lines = append(lines, r.in(width-1, t.colour))
+	}
+	var b strings.Builder
+	switch {
+	case t.drawn == nil:
+	case t.width != width:
+		b.WriteString("\x1b[2J\x1b[H")
+		for _, line := range t.above[max(0, len(t.above)-height+len(lines)+1):] {
+			b.WriteString(line + "\n")
+		}
+	default:
+		fmt.Fprintf(&b, "\x1b[%dA\r", len(t.drawn))
+	}
+	for _, line := range lines {
+		b.WriteString(line + "\x1b[K\n")
+	}
+	b.WriteString("\x1b[J")
+	io.WriteString(t.out, b.String()) //nolint:errcheck // a terminal that is gone ends the demo by its signal
+	t.drawn, t.width = lines, width
+}
+
+// forget leaves the panel where it is; what follows goes below.
+func (t *terminal) forget() { t.drawn = nil }
+
+// row is one line of the panel: a text of which a part may be coloured.
+type row struct {
+	text     string
+	from, to int // the part, in characters
+	style    style
+}
+
+type style string
+
+// The styles, as the parameters of SGR (ECMA-48 8.3.117): colours every
+// terminal has, on whatever background.
+const (
+	plain  style = ""
+	bold   style = "1"
+	faint  style = "2"
+	green  style = "32"
+	yellow style = "33"
+	purple style = "35"
+	red    style = "31"
+)
+
+// in is the row cut to a width.
+func (r row) in(width int, colour bool) string {
+	text := []rune(r.text)
+	if len(text) > width {
+		text = append(text[:max(0, width-1)], '…')
+	}
+	from, to := min(r.from, len(text)), min(r.to, len(text))
+	if !colour || r.style == plain || from >= to {
+		return string(text)
+	}
+	return string(text[:from]) + "\x1b[" + string(r.style) + "m" + string(text[from:to]) + "\x1b[0m" + string(text[to:])
+}
+
+func line(format string, args ...any) row { return row{text: fmt.Sprintf(format, args...)} }
+
+func styled(s style, text string) row { return row{text: text, to: len([]rune(text)), style: s} }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
