@@ -221,6 +221,7 @@ func TestTheFirstKeyIsMadeOnce(t *testing.T) {
 
 func TestWrongKeysAreLimitedPerAddressAndNotByWhatAProxyClaims(t *testing.T) {
 	s := newSite(t, func(c *api.Config) { c.Limits.WrongKeysPerHour = 5 })
+	s.ok("GET", "/v1/live", nil, nil)
 	for i := range 5 {
 		a := s.callAs("rm_aaaaaaaa_wrong", "GET", "/v1/live", nil, "X-Forwarded-For", fmt.Sprintf("10.0.0.%d", i))
 		if a.status != http.StatusUnauthorized {
@@ -231,6 +232,10 @@ func TestWrongKeysAreLimitedPerAddressAndNotByWhatAProxyClaims(t *testing.T) {
 	if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
 		t.Errorf("the sixth wrong key = %d, want 429 with Retry-After", a.status)
 	}
+	if a := s.callAs(s.keyWith("read"), "GET", "/v1/live", nil); a.status != http.StatusTooManyRequests {
+		t.Errorf("a key never seen from that address = %d, want 429", a.status)
+	}
+	s.ok("GET", "/v1/live", nil, nil) // a key in use goes on
 }
 
 func TestAKeyIsLimited(t *testing.T) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"ringmaster/api"
 	"ringmaster/orchestrator"
@@ -224,4 +226,50 @@ func TestAConfigWithoutItsPartsIsRefusedAndNamesThem(t *testing.T) {
 			t.Errorf("New(Config{}) = %v does not name %s", err, field)
 		}
 	}
+}
+
+// away is a store that can be taken away.
+type away struct {
+	orchestrator.Store
+	gone *atomic.Bool
+}
+
+var errAway = &orchestrator.Error{Code: orchestrator.CodeUnavailable, Message: "the database is away"}
+
+func (a away) FindKey(ctx context.Context, prefix string) (orchestrator.APIKey, error) {
+	if a.gone.Load() {
+		return orchestrator.APIKey{}, errAway
+	}
+	return a.Store.FindKey(ctx, prefix)
+}
+
+func (a away) LoadConfig(ctx context.Context, tenant orchestrator.TenantID) (orchestrator.Config, uint64, error) {
+	if a.gone.Load() {
+		return orchestrator.Config{}, 0, errAway
+	}
+	return a.Store.LoadConfig(ctx, tenant)
+}
+
+func TestTheWallboardOutlivesTheDatabase(t *testing.T) {
+	var gone atomic.Bool
+	var later atomic.Int64
+	s := newSite(t, func(c *api.Config) {
+		c.Store = away{c.Store, &gone}
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	})
+	s.floor.live.Agents = []orchestrator.LiveAgent{{Agent: "ana", State: orchestrator.AgentReady}}
+	s.ok("GET", "/v1/live", nil, nil)
+	gone.Store(true)
+	later.Store(int64(50 * time.Minute))
+	s.ok("GET", "/v1/live", nil, nil)
+	s.ok("POST", "/v1/agents/ana/actions", object{"action": "pause"}, nil)
+	for path, method := range map[string]string{"/v1/queues": "GET", "/v1/config": "GET", "/v1/settings": "PUT"} {
+		if a := s.refused(http.StatusServiceUnavailable, method, path, body(method)); a.header.Get("Retry-After") == "" {
+			t.Errorf("%s: 503 without Retry-After", path)
+		}
+	}
+	later.Store(int64(3 * time.Hour))
+	s.refused(http.StatusServiceUnavailable, "GET", "/v1/live", nil)
+	gone.Store(false)
+	s.ok("GET", "/v1/live", nil, nil)
 }

@@ -84,3 +84,12 @@ func (c *keyCache) forget(prefix string) {
 	delete(c.keys, prefix)
 	c.mu.Unlock()
 }
+
+// knows reports whether this key's prefix is remembered.
+func (c *keyCache) knows(secret string) bool {
+	prefix, ok := prefixOf(secret)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, known := c.keys[prefix]
+	return ok && known
+}

@@ -87,15 +87,17 @@ func (s *Server) admit(c *gin.Context) {
 	}
 }
 
-// identify finds the principal. Who sent many wrong keys is not even looked
-// up, whatever they send now.
+// identify finds the principal. What comes from an address that sent many wrong
+// keys is not looked up in the store any more; keys in use go on working, or
+// one guesser behind a proxy would lock out everybody behind it.
 func (s *Server) identify(c *gin.Context, a *asked) error {
 	from := c.ClientIP()
-	if s.perAddress.empty(from, s.now()) {
+	secret, _ := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer ")
+	secret = strings.TrimSpace(secret)
+	if s.perAddress.empty(from, s.now()) && !s.keys.knows(secret) {
 		return &orchestrator.Error{Code: orchestrator.CodeTooMany, Message: "too many wrong keys from this address"}
 	}
-	secret, _ := strings.CutPrefix(c.GetHeader("Authorization"), "Bearer ")
-	found, err := s.authenticate(c.Request.Context(), strings.TrimSpace(secret))
+	found, err := s.authenticate(c.Request.Context(), secret)
 	if err == nil {
 		a.who = found
 		return nil
