@@ -60,9 +60,10 @@ func New(ctx context.Context, cfg Config) (a *App, err error) {
 	}
 	a = &App{cfg: cfg, log: cfg.Log, tenant: orchestrator.TenantID(cfg.Tenant), registry: prometheus.NewRegistry()}
 	a.figures = newFigures(a.registry)
-	defer func() {
+	opened := a
+	defer func() { // "return nil, err" has set a by then
 		if err != nil {
-			err = errors.Join(err, a.close())
+			err = errors.Join(err, opened.close())
 		}
 	}()
 	for _, open := range []func(context.Context) error{
