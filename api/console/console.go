@@ -17,6 +17,12 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
+// policy lets the page use its own files and this server, nothing else: no
+// inline script or style, no other host, no text that turns into script.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types svelte-trusted-html"
+
 // Built reports whether the console's files were embedded (make console).
 func Built() bool {
 	_, err := fs.Stat(dist, "dist/index.html")
@@ -24,7 +30,9 @@ func Built() bool {
 }
 
 // Handler serves the console. Paths without a file are the page's own and get
-// index.html. Hashed assets may be cached for ever, the page never.
+// index.html, those below assets/ excepted: a page of an older build must not
+// take HTML for its script. Hashed assets may be cached for ever, the page
+// never.
 func Handler() http.Handler {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
@@ -37,16 +45,21 @@ func Handler() http.Handler {
 			return
 		}
 		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
-		if _, err := fs.Stat(files, name); name == "" || err != nil {
+		_, err := fs.Stat(files, name)
+		asset := strings.HasPrefix(name, "assets/")
+		if asset && err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		if name == "" || err != nil {
 			r.URL.Path = "/"
 		}
-		if strings.HasPrefix(name, "assets/") {
+		if asset {
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		} else {
 			w.Header().Set("Cache-Control", "no-cache")
 		}
-		w.Header().Set("Content-Security-Policy",
-			"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
+		w.Header().Set("Content-Security-Policy", policy)
 		server.ServeHTTP(w, r)
 	})
 }

@@ -30,19 +30,6 @@ export function threshold(ms: number): string {
   return s === 0 ? `${m} min` : `${m} min ${s} s`;
 }
 
-// spoken is a duration for the ear.
-export function spoken(ms: number): string {
-  const parts: string[] = [];
-  const count = (n: number, word: string) => {
-    if (n > 0) parts.push(`${n} ${word}${n === 1 ? '' : 's'}`);
-  };
-  count(Math.floor(ms / day), 'day');
-  count(Math.floor((ms % day) / hour), 'hour');
-  count(Math.floor((ms % hour) / minute), 'minute');
-  if (ms < hour) count(Math.floor((ms % minute) / second), 'second');
-  return parts.slice(0, 2).join(' ') || 'under a second';
-}
-
 // offset is a place in a call: +0:21.34.
 export function offset(ms: number): string {
   const sign = ms < 0 ? '−' : '+';

@@ -100,7 +100,7 @@ class Drawer {
       (e) => (e.fact === 'music_stopped' && mine(e)) || gone(e),
       () => ({ kind: 'music', label: 'music' }),
     );
-    return { id: 'sound', name: 'Caller hears', note: '', spans: [...music, ...prompts] };
+    return { id: 'sound', name: 'Caller hears', note: '', spans: [...music.flatMap((m) => without(m, prompts)), ...prompts] };
   }
 
   visit(visit: CallStory['visits'][number], index: number): Lane {
@@ -131,6 +131,19 @@ class Drawer {
       open: !to && this.story.call.state === 'open',
     };
   }
+}
+
+// without is a span less the parts that others cover: music pauses for a prompt.
+function without(whole: Span, others: Span[]): Span[] {
+  const parts: Span[] = [];
+  let from = whole.from;
+  for (const o of others.toSorted((a, b) => a.from - b.from)) {
+    if (o.to <= from || o.from >= whole.to) continue;
+    if (o.from > from) parts.push({ ...whole, from, to: o.from, open: false });
+    from = o.to;
+  }
+  if (from < whole.to) parts.push({ ...whole, from });
+  return parts;
 }
 
 function missed(offer: CallOffer | undefined): string {
