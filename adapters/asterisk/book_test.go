@@ -76,8 +76,11 @@ func TestWhoEndsALeg(t *testing.T) {
 		"no answer, then the dialplan hangs up what is left": {nil, []string{
 			hangupJSON("leg-2", `,"cause":32,"soft":true`), hangupJSON("leg-2", `,"cause":16`), destroyedJSON("leg-2", `,"cause":19`),
 		}, orchestrator.LegEnded{Leg: "leg-2", Cause: 19, By: orchestrator.EndedBySwitch}},
-		"no word of why": {nil, []string{destroyedJSON("leg-2", `,"cause":0`)},
-			orchestrator.LegEnded{Leg: "leg-2", Cause: 16, By: orchestrator.EndedBySwitch}},
+		"no word of why": {
+			nil,
+			[]string{destroyedJSON("leg-2", `,"cause":0`)},
+			orchestrator.LegEnded{Leg: "leg-2", Cause: 16, By: orchestrator.EndedBySwitch},
+		},
 		"told twice": {nil, []string{
 			hangupJSON("leg-2", `,"cause":16`), destroyedJSON("leg-2", `,"cause":16`), destroyedJSON("leg-2", `,"cause":16`),
 			eventJSON("ChannelStateChange", channelJSON("leg-2", "Up", ""), ""), startedJSON("leg-2"),
@@ -110,9 +113,12 @@ func TestRepeatsAreNotTold(t *testing.T) {
 		`{"type":"DeviceStateChanged","device_state":{"name":"PJSIP/unwatched","state":"INUSE"}}`,
 	)
 	want := []orchestrator.Event{
-		orchestrator.LegRinging{Leg: "leg-2"}, orchestrator.LegUp{Leg: "leg-2"},
-		orchestrator.Joined{Leg: "leg-2", Bridge: "b"}, orchestrator.Left{Leg: "leg-2", Bridge: "b"},
-		orchestrator.Joined{Leg: "leg-2", Bridge: "b"}, orchestrator.Digit{Leg: "leg-2", Digit: "5"},
+		orchestrator.LegRinging{Leg: "leg-2"},
+		orchestrator.LegUp{Leg: "leg-2"},
+		orchestrator.Joined{Leg: "leg-2", Bridge: "b"},
+		orchestrator.Left{Leg: "leg-2", Bridge: "b"},
+		orchestrator.Joined{Leg: "leg-2", Bridge: "b"},
+		orchestrator.Digit{Leg: "leg-2", Digit: "5"},
 		orchestrator.PlayDone{Leg: "leg-2", Play: "p", Status: orchestrator.PlayFinished},
 	}
 	if !slices.Equal(got, want) {
@@ -127,9 +133,17 @@ func TestDeviceStates(t *testing.T) {
 		state            string
 		reachable, inUse bool
 	}{
-		{"INUSE", true, true}, {"NOT_INUSE", true, false}, {"RINGING", true, true}, {"UNAVAILABLE", false, false},
-		{"UNKNOWN", true, false}, {"INVALID", false, false}, {"RINGINUSE", true, true}, {"NOT_INUSE", true, false},
-		{"ONHOLD", true, true}, {"UNAVAILABLE", false, false}, {"BUSY", true, true},
+		{"INUSE", true, true},
+		{"NOT_INUSE", true, false},
+		{"RINGING", true, true},
+		{"UNAVAILABLE", false, false},
+		{"UNKNOWN", true, false},
+		{"INVALID", false, false},
+		{"RINGINUSE", true, true},
+		{"NOT_INUSE", true, false},
+		{"ONHOLD", true, true},
+		{"UNAVAILABLE", false, false},
+		{"BUSY", true, true},
 	} {
 		got := b.device("PJSIP/1001", c.state)
 		want := orchestrator.EndpointChanged{Switch: "pbx", Endpoint: "PJSIP/1001", Reachable: c.reachable, InUse: c.inUse}

@@ -38,10 +38,11 @@ func (h *harness) Stage() conformance.Stage {
 	}
 }
 
-func (h *harness) Connect(t testing.TB) orchestrator.Switch {
-	sw, err := New(h.config(t))
+func (h *harness) Connect(tb testing.TB) orchestrator.Switch {
+	tb.Helper()
+	sw, err := New(h.config(tb))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return sw
 }
@@ -56,18 +57,20 @@ func (h *harness) Call(to string, from orchestrator.Party) (conformance.Far, err
 
 func (h *harness) Phone(n int) conformance.Phone { return h.phones[n] }
 
-func (h *harness) Cut(t testing.TB) {
+func (h *harness) Cut(tb testing.TB) {
+	tb.Helper()
 	h.between.Stop()
 	if err := h.between.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func (h *harness) Restart(t testing.TB) {
+func (h *harness) Restart(tb testing.TB) {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := h.pbx.Restart(ctx); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 

@@ -29,11 +29,11 @@ func (s *Switch) dial(ctx context.Context, over <-chan struct{}, d orchestrator.
 		return result, reason
 	}
 	if result, reason := s.create(ctx, l, r); result != orchestrator.ResultAccepted {
-		s.giveUp(l, result == orchestrator.ResultNoWord)
+		s.giveUp(ctx, l, result == orchestrator.ResultNoWord)
 		return orchestrator.ResultRejected, reason
 	}
 	if reason := await(ctx, over, l); reason != "" {
-		s.giveUp(l, true)
+		s.giveUp(ctx, l, true)
 		return orchestrator.ResultRejected, reason
 	}
 	return s.letRing(ctx, l, encodeDial(l.channel, d.Timeout))
@@ -74,15 +74,15 @@ func (s *Switch) create(ctx context.Context, l *leg, r request) (orchestrator.Co
 		// "Allocation failed": not registered, unknown, or mistyped; Asterisk
 		// tells them apart only in GET /endpoints.
 		return orchestrator.ResultRejected, ReasonUnreachable
-	case statusOf(err) == 0 && s.exists(l):
+	case statusOf(err) == 0 && s.exists(ctx, l):
 		return orchestrator.ResultAccepted, ""
 	}
 	return verdict(err)
 }
 
 // exists reads a leg whose create had no answer.
-func (s *Switch) exists(l *leg) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), tidyTimeout)
+func (s *Switch) exists(ctx context.Context, l *leg) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
 	return s.rest.send(ctx, encodeRead("channels", l.channel), nil) == nil
 }
@@ -118,7 +118,7 @@ func (s *Switch) letRing(ctx context.Context, l *leg, r request) (orchestrator.C
 	}
 	s.book.mu.Unlock()
 	if dead {
-		s.giveUp(l, true)
+		s.giveUp(ctx, l, true)
 		return orchestrator.ResultRejected, ReasonHungUp
 	}
 	err := s.rest.send(ctx, r, nil)
@@ -129,13 +129,13 @@ func (s *Switch) letRing(ctx context.Context, l *leg, r request) (orchestrator.C
 		s.doubt(l)
 		return verdict(err)
 	}
-	s.giveUp(l, true)
+	s.giveUp(ctx, l, true)
 	return orchestrator.ResultRejected, err.Error()
 }
 
 // giveUp forgets a leg that never rang and remembers not to let it: whatever
 // Asterisk still tells of it leads to its hang-up.
-func (s *Switch) giveUp(l *leg, mayExist bool) {
+func (s *Switch) giveUp(ctx context.Context, l *leg, mayExist bool) {
 	s.book.mu.Lock()
 	if s.book.live[l.id] == l {
 		s.book.shut(l, !mayExist)
@@ -144,7 +144,7 @@ func (s *Switch) giveUp(l *leg, mayExist bool) {
 	if state, _ := s.link(); !mayExist || state == linkSuperseded {
 		return // Superseded: the other orchestrator meets its StasisStart with a hang-up.
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), tidyTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
 	_ = s.rest.send(ctx, encodeHangup(l.channel, orchestrator.CauseNormal), nil) // 404 is as good; no answer: its StasisStart is met with a hang-up.
 }

@@ -44,7 +44,7 @@ func TestDoctorIsContentWithTheShippedFiles(t *testing.T) {
 		}
 	}
 	mark := o.mark()
-	findings := Examine(t.Context(), o.place.config(t))
+	findings := Examine(t.Context(), o.config(t))
 	for _, f := range findings {
 		if f.Severity == SeverityError || f.Severity == SeverityWarning {
 			t.Errorf("%s: %s: %s", f.Severity, f.What, f.Found)

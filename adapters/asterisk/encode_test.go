@@ -231,8 +231,20 @@ func TestSanitizeKeepsNames(t *testing.T) {
 
 func TestMediaNeedsAPlainName(t *testing.T) {
 	for _, m := range []orchestrator.Media{
-		{}, {Say: "hello"}, {Sound: "a", File: "/b"}, {Sound: "../x"}, {Sound: "a/../b"}, {Sound: "/abs"}, {Sound: "http://x/y.wav"},
-		{Sound: "x,recording:y"}, {File: "relative"}, {File: "/a/../b"}, {File: "/a b"}, {File: "/"}, {File: "/a/"}, {File: "//a"},
+		{},
+		{Say: "hello"},
+		{Sound: "a", File: "/b"},
+		{Sound: "../x"},
+		{Sound: "a/../b"},
+		{Sound: "/abs"},
+		{Sound: "http://x/y.wav"},
+		{Sound: "x,recording:y"},
+		{File: "relative"},
+		{File: "/a/../b"},
+		{File: "/a b"},
+		{File: "/"},
+		{File: "/a/"},
+		{File: "//a"},
 	} {
 		if uri, err := mediaURI(m); err == nil {
 			t.Errorf("%+v became %q", m, uri)

@@ -35,10 +35,12 @@ type fake struct {
 	deaf     bool              // does not read its sockets: no pong
 	mute     bool              // the socket is attached to nothing: no pulse comes back
 	received chan struct{}     // a request came
+	outbox   chan string       // messages to send after the answer under way
 }
 
-func newFake(t testing.TB) *fake {
-	f := &fake{TB: t, answers: map[string]http.HandlerFunc{}, tcp: map[net.Conn]bool{}, received: make(chan struct{}, 4096)}
+func newFake(tb testing.TB) *fake {
+	tb.Helper()
+	f := &fake{TB: tb, answers: map[string]http.HandlerFunc{}, tcp: map[net.Conn]bool{}, received: make(chan struct{}, 4096), outbox: make(chan string, 64)}
 	f.server = httptest.NewUnstartedServer(f)
 	f.server.Config.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateNew {
@@ -48,10 +50,16 @@ func newFake(t testing.TB) *fake {
 		}
 	}
 	f.server.Start()
-	t.Cleanup(func() {
+	go func() {
+		for text := range f.outbox {
+			f.send(text)
+		}
+	}()
+	tb.Cleanup(func() {
 		f.drop()
 		f.server.CloseClientConnections()
 		f.server.Close()
+		close(f.outbox)
 	})
 	f.say("GET /asterisk/info", `{"system":{"entity_id":"02:00","version":"22.10.1"},"status":{"startup_time":"2026-11-23T01:00:00.000+0000"}}`)
 	for _, empty := range []string{"/channels", "/bridges", "/endpoints"} {
@@ -86,7 +94,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasPrefix(path, "/events/user/") {
-		f.pulse(w)
+		f.pulse(r.Context(), w)
 		return
 	}
 	body, _ := io.ReadAll(r.Body)
@@ -117,13 +125,13 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // pulse sends an adapter's own event back to it.
-func (f *fake) pulse(w http.ResponseWriter) {
+func (f *fake) pulse(ctx context.Context, w http.ResponseWriter) {
 	f.mu.Lock()
 	c, mute := f.socket, f.mute
 	f.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
 	if c != nil && !mute {
-		_ = c.Write(context.Background(), websocket.MessageText, []byte(`{"type":"ChannelUserevent","eventname":"`+pulseName+`"}`))
+		_ = c.Write(context.WithoutCancel(ctx), websocket.MessageText, []byte(`{"type":"ChannelUserevent","eventname":"`+pulseName+`"}`))
 	}
 }
 
@@ -141,7 +149,7 @@ func (f *fake) listen(w http.ResponseWriter, r *http.Request) {
 	deaf := f.deaf
 	f.mu.Unlock()
 	if !deaf {
-		_, _, _ = c.Read(context.Background()) // Ends with the connection.
+		_, _, _ = c.Read(context.WithoutCancel(r.Context())) // Ends with the connection.
 	}
 }
 
@@ -151,14 +159,12 @@ func (f *fake) send(text string) {
 	f.mu.Lock()
 	c := f.socket
 	f.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(f.Context(), patience)
 	defer cancel()
 	if err := c.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
 		f.Errorf("send: %v", err)
 	}
 }
-
-func (f *fake) sendf(format string, a ...any) { f.Helper(); f.send(fmt.Sprintf(format, a...)) }
 
 // drop breaks the event socket.
 func (f *fake) drop() {
@@ -240,7 +246,7 @@ func (f *fake) creating() {
 	f.on("POST /channels/create", func(w http.ResponseWriter, r *http.Request) {
 		id := r.URL.Query().Get("channelId")
 		_, _ = io.WriteString(w, `{"id":"`+id+`"}`)
-		go f.send(startedJSON(id))
+		f.outbox <- startedJSON(id)
 	})
 }
 

@@ -16,7 +16,7 @@ func TestCreateWithoutAnswer(t *testing.T) {
 	f := newFake(t)
 	o := f.open(nil)
 	f.on("POST /channels/create", func(w http.ResponseWriter, r *http.Request) {
-		go f.send(startedJSON(r.URL.Query().Get("channelId")))
+		f.outbox <- startedJSON(r.URL.Query().Get("channelId"))
 		hangUp(w)
 	})
 	f.say("GET /channels/leg-1", channelJSON("leg-1", "Down", ""))

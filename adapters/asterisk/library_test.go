@@ -247,10 +247,15 @@ func TestDefect7StatusAndMessageReachTheFloor(t *testing.T) {
 		status int
 		want   orchestrator.CommandResult
 	}{
-		{200, orchestrator.ResultAccepted}, {204, orchestrator.ResultAccepted},
+		{200, orchestrator.ResultAccepted},
+		{204, orchestrator.ResultAccepted},
 		{404, orchestrator.ResultNotFound},
-		{400, orchestrator.ResultRejected}, {409, orchestrator.ResultRejected}, {412, orchestrator.ResultRejected},
-		{422, orchestrator.ResultRejected}, {500, orchestrator.ResultRejected}, {503, orchestrator.ResultRejected},
+		{400, orchestrator.ResultRejected},
+		{409, orchestrator.ResultRejected},
+		{412, orchestrator.ResultRejected},
+		{422, orchestrator.ResultRejected},
+		{500, orchestrator.ResultRejected},
+		{503, orchestrator.ResultRejected},
 		{302, orchestrator.ResultRejected},
 	} {
 		f.fail("POST /channels/100.1/dtmf", c.status, "the words of ARI")

@@ -58,17 +58,17 @@ func TestMain(m *testing.M) {
 }
 
 // atPlace returns the shared place, or skips when no Asterisk can run here.
-func atPlace(t testing.TB) *place {
-	t.Helper()
+func atPlace(tb testing.TB) *place {
+	tb.Helper()
 	if testing.Short() {
-		t.Skip("SKIPPED in short mode: needs a real Asterisk")
+		tb.Skip("SKIPPED in short mode: needs a real Asterisk")
 	}
 	if err := lab.Available(); err != nil {
-		t.Skipf("SKIPPED, no Asterisk to test with: %v", err)
+		tb.Skipf("SKIPPED, no Asterisk to test with: %v", err)
 	}
 	shared.once.Do(func() { shared.place, shared.err = newPlace() })
 	if shared.err != nil {
-		t.Fatal(shared.err)
+		tb.Fatal(shared.err)
 	}
 	return shared.place
 }
@@ -136,8 +136,9 @@ func (p *place) close() {
 }
 
 // config is that of an adapter for this place.
-func (p *place) config(t testing.TB) Config {
-	c := Config{ID: "pbx", URL: p.url, User: p.pbx.ARIUser, Password: p.pbx.ARIPassword, Log: logTo(t)}
+func (p *place) config(tb testing.TB) Config {
+	tb.Helper()
+	c := Config{ID: "pbx", URL: p.url, User: p.pbx.ARIUser, Password: p.pbx.ARIPassword, Log: logTo(tb)}
 	for n := range desks {
 		c.Endpoints = append(c.Endpoints, "PJSIP/"+p.pbx.Agents[n].Number)
 	}
@@ -145,9 +146,10 @@ func (p *place) config(t testing.TB) Config {
 }
 
 // logTo writes an adapter's log into the test's, as long as the test runs.
-func logTo(t testing.TB) *slog.Logger {
-	w := &testWriter{t: t}
-	t.Cleanup(func() {
+func logTo(tb testing.TB) *slog.Logger {
+	tb.Helper()
+	w := &testWriter{t: tb}
+	tb.Cleanup(func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.over = true
@@ -205,15 +207,15 @@ type stamped struct {
 }
 
 // openOffice runs an adapter until the test ends.
-func openOffice(t testing.TB, sw *Switch, p *place) *office {
-	t.Helper()
-	o := &office{TB: t, place: p, sw: sw, news: make(chan struct{})}
+func openOffice(tb testing.TB, sw *Switch, p *place) *office {
+	tb.Helper()
+	o := &office{TB: tb, place: p, sw: sw, news: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := sw.Run(ctx); err != nil {
-			t.Errorf("Run: %v", err)
+			tb.Errorf("Run: %v", err)
 		}
 	}()
 	go func() {
@@ -233,11 +235,11 @@ func openOffice(t testing.TB, sw *Switch, p *place) *office {
 			select {
 			case <-done:
 			case <-time.After(10 * time.Second):
-				t.Error("Run did not end")
+				tb.Error("Run did not end")
 			}
 		})
 	}
-	t.Cleanup(o.stop)
+	tb.Cleanup(o.stop)
 	return o
 }
 

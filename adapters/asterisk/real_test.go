@@ -32,23 +32,23 @@ func newID() string {
 }
 
 // atWork is an adapter at the real place, synced.
-func atWork(t testing.TB, change func(*Config)) *office {
-	t.Helper()
-	p := atPlace(t)
-	c := p.config(t)
+func atWork(tb testing.TB, change func(*Config)) *office {
+	tb.Helper()
+	p := atPlace(tb)
+	c := p.config(tb)
 	if change != nil {
 		change(&c)
 	}
 	sw, err := New(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, desk := range p.phones {
 		if err := desk.SetBehaviour(phone.RingForever()); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
-	o := openOffice(t, sw, p)
+	o := openOffice(tb, sw, p)
 	expect[orchestrator.SwitchSynced](o, 0, nil)
 	o.awaitPhones()
 	return o
@@ -115,11 +115,11 @@ func (o *office) ring(n int, display orchestrator.Party, auto bool) (*phone.Call
 	return calls[len(calls)-1], id
 }
 
-// agent is the n-th phone, dialled and answered.
-func (o *office) agent(n int) (*phone.Call, orchestrator.LegID) {
+// agent is the first phone, dialled and answered.
+func (o *office) agent() (*phone.Call, orchestrator.LegID) {
 	o.Helper()
 	mark := o.mark()
-	call, leg := o.ring(n, orchestrator.Party{Number: "+493012345", Name: "Clara"}, false)
+	call, leg := o.ring(0, orchestrator.Party{Number: "+493012345", Name: "Clara"}, false)
 	if err := within(patience, call.Answer); err != nil {
 		o.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestAnsweredElsewhereReachesThePhone(t *testing.T) {
 func TestCallerSeesTheAgentNotThemselves(t *testing.T) {
 	o := atWork(t, nil)
 	_, a := o.caller()
-	_, b := o.agent(0)
+	_, b := o.agent()
 	o.connect(a, b)
 	var c struct {
 		Connected struct{ Number, Name string }
@@ -216,7 +216,7 @@ func TestCallerSeesTheAgentNotThemselves(t *testing.T) {
 func TestTransferByThePhoneIsRefused(t *testing.T) {
 	o := atWork(t, nil)
 	call, a := o.caller()
-	agent, b := o.agent(0)
+	agent, b := o.agent()
 	o.connect(a, b)
 	err := within(patience, func(ctx context.Context) error { return agent.Transfer(ctx, "1002") })
 	if err == nil || !strings.Contains(err.Error(), "603") {
@@ -333,7 +333,7 @@ func TestFarSwitch(t *testing.T) {
 	defer func() { _ = p.between.Toxics.RemoveToxic(context.Background(), "far") }()
 	o := atWork(t, nil)
 	call, a := o.caller()
-	agent, b := o.agent(0)
+	agent, b := o.agent()
 	o.connect(a, b)
 	if err := within(patience, agent.Hangup); err != nil {
 		t.Fatal(err)
@@ -348,7 +348,7 @@ func TestFarSwitch(t *testing.T) {
 func TestFrozenSwitch(t *testing.T) {
 	o := atWork(t, nil)
 	call, a := o.caller()
-	agent, b := o.agent(0)
+	agent, b := o.agent()
 	bridge := o.connect(a, b)
 	if err := o.pbx.Freeze(); err != nil {
 		t.Fatal(err)
@@ -414,7 +414,8 @@ func (o *office) stormCall(i int) {
 	e, _ := expect(o, 0, func(e orchestrator.LegOffered) bool { return e.Caller.Number == number })
 	for _, a := range []orchestrator.Action{
 		orchestrator.Claim{Leg: e.Leg, Stamp: stampOf(e.Leg, orchestrator.RoleCaller)},
-		orchestrator.Answer{Leg: e.Leg}, orchestrator.StartMusic{Leg: e.Leg},
+		orchestrator.Answer{Leg: e.Leg},
+		orchestrator.StartMusic{Leg: e.Leg},
 	} {
 		if result, reason := o.do(a); result != orchestrator.ResultAccepted {
 			o.Errorf("%T: %s %s", a, result, reason)

@@ -117,7 +117,7 @@ func (c *client) exchange(req *http.Request) (body []byte, status int, err error
 	if err != nil {
 		return nil, 0, bare(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // What was read is judged below.
 	body, err = io.ReadAll(io.LimitReader(resp.Body, answerLimit+1))
 	if err == nil && len(body) > answerLimit {
 		err = fmt.Errorf("answer is longer than %d bytes", answerLimit)
@@ -168,8 +168,7 @@ func clipBytes(b []byte, n int) []byte {
 
 // statusOf is the HTTP status err carries, 0 for none.
 func statusOf(err error) int {
-	var f *failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*failure](err); ok {
 		return f.status
 	}
 	return 0

@@ -103,9 +103,9 @@ func (s *Switch) outdated(ctx context.Context) error {
 		return nil
 	}
 	var v struct{ Value string }
-	if err := s.rest.send(ctx, encodeReadEpoch(s.cfg.App), &v); err != nil {
-		return nil // Opening the websocket will meet the same trouble and name it better.
-	}
+	// Without an answer v stays empty: opening the websocket will meet the same
+	// trouble and name it better.
+	_ = s.rest.send(ctx, encodeReadEpoch(s.cfg.App), &v)
 	if epoch, err := strconv.ParseUint(v.Value, 10, 64); err == nil && epoch > s.cfg.Epoch {
 		s.setState(linkSuperseded)
 		return errReplaced
@@ -124,7 +124,7 @@ func (s *Switch) open(ctx context.Context) (*websocket.Conn, error) {
 	address.RawQuery = url.Values{"app": {s.cfg.App}, "subscribeAll": {"false"}}.Encode()
 	req := &http.Request{Header: http.Header{}}
 	req.SetBasicAuth(s.cfg.User, s.cfg.Password)
-	conn, resp, err := websocket.Dial(ctx, address.String(), &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(ctx, address.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial documents that its body need not be closed.
 		HTTPClient: s.rest.http, HTTPHeader: req.Header,
 	})
 	if err != nil {
@@ -147,8 +147,11 @@ func (s *Switch) refused(resp *http.Response, err error) error {
 	return fmt.Errorf("open event socket: http status %d", resp.StatusCode)
 }
 
-// pulseMark is in the message of a pulse.
-var pulseMark = []byte(`"` + pulseName + `"`)
+// What the reader looks for: the message of a pulse, and that of a takeover.
+var (
+	pulseMark    = []byte(`"` + pulseName + `"`)
+	replacedMark = []byte(`"ApplicationReplaced"`)
+)
 
 // receive only copies: whatever happens behind the queue, Asterisk never waits
 // for us.
@@ -161,6 +164,9 @@ func (c *session) receive(ctx context.Context) error {
 		if bytes.Contains(raw, pulseMark) && typeOf(raw) == "ChannelUserevent" {
 			wish(c.beats)
 			continue
+		}
+		if bytes.Contains(raw, replacedMark) && typeOf(raw) == "ApplicationReplaced" {
+			c.setState(linkSuperseded) // At once, however long the queue is.
 		}
 		select {
 		case c.queue <- received{raw, time.Now()}:

@@ -213,6 +213,9 @@ func (s *Switch) tell(ctx context.Context, e orchestrator.Event) {
 func (s *Switch) setState(to linkState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state == linkSuperseded && to == linkUp {
+		return // A reading that was under way when the takeover came.
+	}
 	if s.state == linkUp && to != linkUp {
 		close(s.over)
 		s.over = make(chan struct{})

@@ -79,11 +79,11 @@ func (b *book) leg(c ari.ChannelData) *leg {
 	return b.live[b.legID(c.ID, c.ChannelVars[stampVariable])]
 }
 
-func reportIf(l *leg, make func(orchestrator.LegID) orchestrator.Event) []orchestrator.Event {
+func reportIf(l *leg, event func(orchestrator.LegID) orchestrator.Event) []orchestrator.Event {
 	if l == nil || l.quiet {
 		return nil
 	}
-	return []orchestrator.Event{make(l.id)}
+	return []orchestrator.Event{event(l.id)}
 }
 
 // start is a channel entering our application.
