@@ -29,7 +29,9 @@ func BenchmarkDecode(b *testing.B) {
 //
 //	go test ./adapters/asterisk -run xxx -bench Call -benchtime 100x
 func BenchmarkCall(b *testing.B) {
-	o := atWork(b, func(c *Config) { c.Log = nil })
+	// One call after another comes to more than 30 a second: without a higher
+	// cap the pace would be measured and not the switch.
+	o := atWork(b, func(c *Config) { c.Log, c.CreatesPerSecond = nil, 200 })
 	if err := o.phones[0].SetBehaviour(phone.AnswerAfter(0)); err != nil {
 		b.Fatal(err)
 	}
