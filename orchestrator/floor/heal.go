@@ -191,6 +191,7 @@ func (f *Floor) resume(c *call, there map[o.LegID]o.SnapshotLeg, gap bool) {
 	case c.Released:
 		f.order(c, o.Release{Leg: c.Leg, Context: f.node(c).Context, Extension: f.node(c).Extension})
 	case c.Phase == o.PhaseQueued || c.Phase == o.PhaseRinging:
+		f.claim(c)
 		f.resumeQueue(c, there)
 	case c.Phase == o.PhaseFlow:
 		f.resumeFlow(c)
@@ -220,6 +221,12 @@ func (f *Floor) rejoin(c *call) {
 	f.order(c, o.Connect{Bridge: c.Bridge, Stamp: f.stamp(c.ID, c.Leg, o.RoleBridge), A: c.Leg, B: c.AgentLeg})
 }
 
+// claim takes the caller's leg again, because the first claim may not have
+// got through.
+func (f *Floor) claim(c *call) {
+	f.order(c, o.Claim{Leg: c.Leg, Stamp: f.stamp(c.ID, c.Leg, o.RoleCaller)})
+}
+
 func (f *Floor) resumeQueue(c *call, there map[o.LegID]o.SnapshotLeg) {
 	if of := c.Offer; of != nil {
 		s, carried := there[of.Leg]
@@ -233,9 +240,10 @@ func (f *Floor) resumeQueue(c *call, there map[o.LegID]o.SnapshotLeg) {
 			f.withdraw(c)
 		}
 	}
-	if c.Play != "" {
-		f.stopPlay(c)
+	if !f.up(c) {
+		f.order(c, o.Answer{Leg: c.Leg})
 	}
+	f.stopPlay(c)
 	if c.Music {
 		f.order(c, o.StartMusic{Leg: c.Leg, Class: c.queue.Music})
 		return
@@ -244,7 +252,7 @@ func (f *Floor) resumeQueue(c *call, there map[o.LegID]o.SnapshotLeg) {
 }
 
 func (f *Floor) resumeFlow(c *call) {
-	f.order(c, o.Claim{Leg: c.Leg, Stamp: f.stamp(c.ID, c.Leg, o.RoleCaller)})
+	f.claim(c)
 	f.stopPlay(c)
 	n := f.node(c)
 	switch n.Type {

@@ -201,7 +201,7 @@ func (f *Floor) commandDone(e o.CommandDone) {
 		}
 		return
 	}
-	if e.Result == o.ResultNotFound && ends(e.Do) {
+	if e.Result == o.ResultNotFound && ends(e.Do) && l.State != o.LegNew {
 		return // it is over already; the event is on its way
 	}
 	f.emit(o.CommandFailed{Command: e.Command, Leg: e.Leg, Call: l.Call, Result: e.Result, Reason: e.Reason})

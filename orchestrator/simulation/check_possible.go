@@ -111,7 +111,7 @@ func (p *possible) learnAll(snap o.Snapshot, gap bool) {
 			}
 			p.legs[s.Leg] = l
 		}
-		l.up = l.up || s.State == o.LegIsUp
+		l.up, l.rang = l.up || s.State == o.LegIsUp, l.rang || s.State == o.LegRings
 		if s.Stamp == (o.Stamp{}) {
 			l.released = false // offered again: the release may have been lost
 		}

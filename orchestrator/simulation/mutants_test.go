@@ -27,7 +27,7 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range ofTheFloor {
 		t.Run("floor/"+m.name, func(t *testing.T) {
-			m.caught(t, "again: go test", "./orchestrator/simulation", "-run=TestSeeds", "-sim.seeds=100", "-sim.calls=40")
+			m.caught(t, "again: go test", "./orchestrator/simulation", "-run=TestSeeds", "-sim.seeds=500", "-sim.calls=40")
 		})
 	}
 	for _, m := range ofTheSwitch {
@@ -143,8 +143,8 @@ var ofTheSwitch = []mutant{
 	{"a dial given twice rings twice", "simulation/act.go", "if s.leg(a.Leg) != nil {\n\t\treturn orchestrator.ResultAlready, \"\"\n\t}\n\tif s.spent[a.Leg] {", "if false {"},
 	{"connecting does not stop the prompt", "simulation/act.go", "s.silence(l, true)\n\t\ts.leave(l, true)", "s.leave(l, true)"},
 	{"a snapshot without stamps", "simulation/switch.go", "Leg: l.id, Stamp: l.stamp,", "Leg: l.id,"},
-	{"control characters reach the floor", "simulation/encode.go", "if unicode.IsControl(r) || r == utf8.RuneError {", "if r == utf8.RuneError {"},
-	{"any endpoint is dialled", "simulation/phone.go", "if p.endpoint == endpoint {", "if strings.HasPrefix(endpoint, p.endpoint) {"},
+	{"control characters reach the floor", "simulation/encode.go", "if unicode.IsControl(r) || r == utf8.RuneError {", "if unicode.IsControl(r) && r > 0x7f || r == utf8.RuneError {"},
+	{"anything is sent as digits", "simulation/encode.go", "`^[0-9*#A-D]{1,32}$`", "`.`"},
 	{"the phone is told the wrong cause", "simulation/act.go", "s.end(l, a.Cause, 0, orchestrator.EndedByUs)", "s.end(l, orchestrator.CauseNormal, 0, orchestrator.EndedByUs)"},
 	{"digits backwards", "simulation/far.go", "Digit: digits[i : i+1]", "Digit: digits[len(digits)-1-i : len(digits)-i]"},
 }

@@ -29,8 +29,11 @@ type caller struct {
 func (w *World) call() {
 	c := &caller{w: w}
 	number := "100"
-	if w.dice.chance(4) {
+	switch {
+	case w.dice.chance(4):
 		number = "999"
+	case w.dice.chance(50):
+		number = pick(w.dice, w.plan.Config.Numbers...).Dialled
 	}
 	from := orchestrator.Party{Number: "+4930" + pick(w.dice, "1111", "2222", "3333"), Name: pick(w.dice, "", "Clara")}
 	f := w.sw.Call(number, from, c)
@@ -55,9 +58,17 @@ func (c *caller) Hears(f *Far, media []orchestrator.Media) {
 	c.w.clock.After(d.between(200*time.Millisecond, 6*time.Second), func() { f.Press(keys) })
 }
 
-func (c *caller) Together(f *Far) { c.later(f, c.w.dice.about(40*time.Second)) }
+func (c *caller) Together(f *Far) { c.later(f, c.w.talk()) }
 func (c *caller) Alone(f *Far)    { c.later(f, c.w.dice.between(time.Second, 30*time.Second)) }
 func (c *caller) Fallback(f *Far) { c.later(f, c.w.dice.between(time.Second, 10*time.Second)) }
+
+// talk is how long two people have something to say.
+func (w *World) talk() time.Duration {
+	if w.plan.Coarse > 0 {
+		return w.dice.about(10 * time.Second)
+	}
+	return w.dice.about(40 * time.Second)
+}
 
 // desk is an agent at their phone, taking calls.
 type desk struct {
@@ -107,7 +118,7 @@ func (a *desk) Up(f *Far) {
 
 func (a *desk) Together(f *Far) {
 	d := a.w.dice
-	a.after(d.about(40*time.Second), f.Hangup)
+	a.after(a.w.talk(), f.Hangup)
 	if a.w.faults().Moods && d.chance(40) {
 		start := d.between(time.Second, 20*time.Second)
 		a.after(start, f.Hold)

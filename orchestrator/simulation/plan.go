@@ -21,8 +21,9 @@ type Plan struct {
 
 	// Sleepy agents let every other call ring.
 	Sleepy bool
-	// Coarse rounds every span to a second, so that much happens at one instant.
-	Coarse bool
+	// Coarse, unless zero, is what every span is rounded to, so that much happens
+	// at one instant.
+	Coarse time.Duration
 	// Exact has every passage take a millisecond and nothing happen by itself,
 	// as stories need it.
 	Exact bool
@@ -86,7 +87,10 @@ func NewPlan(seed uint64, calls int) Plan {
 		LeftAtEnd: d.chance(50), PlayDoneAtEnd: d.chance(50), EndsAtRestart: d.chance(50), AlreadyNever: d.chance(50),
 		React: d.between(time.Millisecond, 80*time.Millisecond),
 	}
-	p.Coarse, p.Sleepy = d.chance(40), d.chance(30)
+	p.Coarse, p.Sleepy = pick(d, 0, 0, 0, time.Second), d.chance(30)
+	if seed%5 == 4 { // rush hour: everybody at once, hardly anybody awake
+		p.Coarse, p.Sleepy, p.Every = 5*time.Second, true, 4*time.Second
+	}
 	p.draw(d)
 	return p
 }
@@ -112,13 +116,24 @@ func (p *Plan) draw(d dice) {
 		})
 	}
 	for i := range queues {
-		c.Queues = append(c.Queues, drawQueue(d, i, queues, c.Agents))
+		q := drawQueue(d, i, queues, c.Agents)
+		if p.Coarse > 0 { // so that much ends at one instant
+			q.RingTimeout, q.NoAnswerDelay, q.WrapUp, q.MaxWait = 5000, 5000, 5000, min(q.MaxWait, 25000)
+		}
+		c.Queues = append(c.Queues, q)
 	}
 	c.Flows = []orchestrator.Flow{drawFlow(d, queues), closing(1)}
 	c.Hours = []orchestrator.Hours{{
 		ID: "office", Zone: "UTC", Weekly: []orchestrator.Opening{{Days: []string{"mon"}, From: "07:30", To: "08:03"}},
 	}}
 	c.Numbers = []orchestrator.Number{{Dialled: "100", Flow: "main"}}
+	for i := range queues {
+		id := orchestrator.FlowID("direct" + strconv.Itoa(i+1))
+		c.Flows = append(c.Flows, orchestrator.Flow{ID: id, Version: 1, Start: "wait", Nodes: map[string]orchestrator.Node{
+			"wait": {Type: orchestrator.NodeQueue, Queue: queueID(i)},
+		}})
+		c.Numbers = append(c.Numbers, orchestrator.Number{Dialled: strconv.Itoa(101 + i), Flow: id})
+	}
 	if d.chance(50) {
 		c.Settings.Unknown = "closing"
 	}

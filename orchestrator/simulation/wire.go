@@ -31,7 +31,7 @@ func newWire(w *World) *wire {
 // latency of one passage.
 func (x *wire) latency() time.Duration {
 	d := x.w.dice
-	if x.w.plan.Exact || x.w.plan.Coarse {
+	if x.w.plan.Exact || x.w.plan.Coarse > 0 {
 		return time.Millisecond
 	}
 	if x.w.faults().Slow && d.chance(30) {

@@ -15,7 +15,7 @@ func (w *World) schedule() {
 	}
 	at := 5 * time.Second
 	for range w.plan.Calls {
-		if !w.plan.Coarse || d.chance(50) {
+		if w.plan.Coarse == 0 || d.chance(50) {
 			at += d.about(w.plan.Every)
 		}
 		w.clock.After(at, w.call)

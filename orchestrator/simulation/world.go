@@ -106,8 +106,8 @@ func newWorld(p Plan) *World {
 		plan: p, dice: newDice(p.Seed, 2), clock: NewClock(begin), pins: map[orchestrator.LegID]*pinRead{},
 		hash: sha256.New(), floors: 1,
 	}
-	if p.Coarse {
-		w.dice.grain = time.Second
+	if p.Coarse > 0 {
+		w.dice.grain = p.Coarse
 	}
 	w.sw = NewSwitch("pbx", w.clock)
 	w.sw.Quirks = p.Quirks
