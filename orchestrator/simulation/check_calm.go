@@ -11,6 +11,7 @@ import (
 type calm struct {
 	w      *World
 	epochs map[o.SwitchID]string // of the switches that are attached
+	wake   time.Time             // the floor's next deadline, as of the step before
 	second time.Time
 	orders map[o.LegID]int // in this second
 }
@@ -26,7 +27,9 @@ func (c *calm) fact(o.Fact) {}
 func (c *calm) step(in o.Input, out o.Effects) {
 	switch e := in.Event.(type) {
 	case o.SwitchSynced:
-		if c.epochs[e.Switch] == e.Epoch {
+		// What falls due at this very instant is ended by its own deadline.
+		due := !c.wake.IsZero() && !c.wake.After(in.At)
+		if c.epochs[e.Switch] == e.Epoch && !due {
 			c.undisturbed(e, out)
 		}
 		c.epochs[e.Switch] = e.Epoch
@@ -38,6 +41,7 @@ func (c *calm) step(in o.Input, out o.Effects) {
 		clear(c.epochs)
 	}
 	c.count(in, out)
+	c.wake, _ = c.w.floor.NextWake()
 }
 
 // undisturbed: whoever is on the switch hears on and rings on.
