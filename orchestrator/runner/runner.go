@@ -64,8 +64,9 @@ type Config struct {
 const StallAfter = 10 * time.Second
 
 const (
-	inboxMax       = 1 << 16 // inputs waiting for the floor
-	batchMax       = 256     // inputs that share one fsync
+	inboxMax       = 1 << 16              // inputs waiting for the floor
+	batchMax       = 256                  // inputs that share one fsync
+	lullMax        = 2 * time.Millisecond // that facts wait for company when nothing waits for them
 	commandTimeout = 5 * time.Second
 	submitTimeout  = 5 * time.Second
 )
@@ -218,25 +219,25 @@ func (r *Runner) batch(first message) error {
 	defer r.turnStart.Store(0)
 	var effects []o.Effects
 	var replies []func()
-	for m, n := first, 1; ; n++ {
+	var lull <-chan time.Time // runs while there are facts that nothing waits for
+	urgent := false
+	for m, n, more := first, 1, true; more; n++ {
 		if m.look != nil {
 			m.look(r.floor, time.Now())
 		} else {
 			fx := r.step(m)
 			effects = append(effects, fx)
-			if m.result != nil {
-				replies = append(replies, func() { m.result <- fx.Facts })
+			if result := m.result; result != nil { // m is another one by the time this runs
+				replies = append(replies, func() { result <- fx.Facts })
+			}
+			switch {
+			case urgent || m.result != nil || len(fx.Commands)+len(fx.Asks) > 0:
+				urgent, lull = true, nil
+			case lull == nil && len(fx.Facts) > 0:
+				lull = time.After(lullMax)
 			}
 		}
-		if n >= batchMax {
-			break
-		}
-		select {
-		case m = <-r.inbox:
-			continue
-		default:
-		}
-		break
+		m, more = r.gather(n, lull)
 	}
 	if err := r.commit(effects); err != nil {
 		return err
@@ -249,6 +250,30 @@ func (r *Runner) batch(first message) error {
 	}
 	r.snapshot()
 	return nil
+}
+
+// gather returns the next input of a batch of n, false when the batch is
+// complete. Facts that nothing waits for may wait themselves: the end of a leg
+// follows its leaving the bridge at once, and the agent it frees would
+// otherwise be offered the next call one fsync later.
+func (r *Runner) gather(n int, lull <-chan time.Time) (message, bool) {
+	if n >= batchMax {
+		return message{}, false
+	}
+	select {
+	case m := <-r.inbox:
+		return m, true
+	default:
+	}
+	if lull == nil {
+		return message{}, false
+	}
+	select {
+	case m := <-r.inbox:
+		return m, true
+	case <-lull:
+		return message{}, false
+	}
 }
 
 // step lets one input happen. A panic sets it aside: the floor is restored
