@@ -39,9 +39,27 @@ type demo struct {
 
 	alive   context.Context // ends with the demo, or when a child ends by itself
 	crashed context.CancelCauseFunc
-	busy    sync.WaitGroup // callers, agents, feed and guard
-	rest    context.CancelFunc
+	people  *crew // callers and agents
+	eyes    *crew // feed and guard: they see the end, too
 	opened  time.Time
+}
+
+// crew is goroutines that end together.
+type crew struct {
+	sync.WaitGroup
+	ctx  context.Context
+	rest context.CancelFunc
+}
+
+func newCrew(ctx context.Context) *crew {
+	c := &crew{}
+	c.ctx, c.rest = context.WithCancel(ctx)
+	return c
+}
+
+func (c *crew) end() {
+	c.rest()
+	c.Wait()
 }
 
 // run is the demo from the first step to the last goodbye.
@@ -55,16 +73,19 @@ func run(ctx context.Context, o options, t *terminal) error {
 		return err
 	}
 	d.alive, d.crashed = context.WithCancelCause(ctx)
-	busy, rest := context.WithCancel(d.alive)
-	d.rest = rest
-	if err = d.open(busy); err == nil {
-		d.watch(busy)
+	d.people, d.eyes = newCrew(d.alive), newCrew(context.WithoutCancel(ctx))
+	if err = d.open(d.alive); err == nil {
+		d.watch(d.alive)
 	}
 	switch {
 	case ctx.Err() != nil:
 		err = nil // it was asked to end
 	case d.alive.Err() != nil:
 		err = context.Cause(d.alive) // the rest is but a consequence
+	}
+	if err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		d.term.say("", "This went wrong: "+first)
 	}
 	if err = errors.Join(err, d.close(err != nil)); err != nil {
 		return err
@@ -127,8 +148,9 @@ func (d *demo) startAsterisk(ctx context.Context) (_ string, err error) {
 	if err != nil {
 		return "", err
 	}
-	d.busy.Go(func() { d.guard(ctx) })
-	return d.pbx.Version + " on " + d.pbx.SIPAddr, nil
+	d.eyes.Go(func() { d.guard(d.eyes.ctx) })
+	version, _, _ := strings.Cut(strings.TrimPrefix(d.pbx.Version, "Asterisk "), "+") // without Debian's part
+	return version + ", SIP on " + d.pbx.SIPAddr, nil
 }
 
 // guard ends everything when a child ends by itself.
@@ -208,11 +230,11 @@ func (d *demo) letCallersIn(ctx context.Context) (_ string, err error) {
 		return "", err
 	}
 	d.opened = time.Now()
-	d.busy.Go(func() { d.feed.run(ctx) })
+	d.eyes.Go(func() { d.feed.run(d.eyes.ctx) })
 	for _, k := range d.desks {
-		d.busy.Go(func() { k.work(ctx) })
+		d.people.Go(func() { k.work(d.people.ctx) })
 	}
-	d.busy.Go(func() { d.trunk.run(ctx, d.every) })
+	d.people.Go(func() { d.trunk.run(d.people.ctx, d.every) })
 	select {
 	case v := <-d.book.first:
 		return fmt.Sprintf("%s and %s hear each other", v.name, v.agent), nil
@@ -225,25 +247,26 @@ func (d *demo) letCallersIn(ctx context.Context) (_ string, err error) {
 
 // welcome is what a person may do now.
 func (d *demo) welcome() []string {
-	url := browserURL(d.server.url)
-	lines := []string{
+	url, call := browserURL(d.server.url), d.feed.now().calls.Last
+	return []string{
 		"",
 		"The call centre is open. Look at it in a browser:",
 		"",
-		"    " + url + "/#key=" + d.server.key,
+		"    " + d.link(),
+		"    " + url + "/docs  (every request of the REST API, to try)",
 		"",
 		"Or from another terminal, in this folder:",
 		"",
 		"    export RINGMASTER_URL=" + url + " RINGMASTER_KEY=" + d.server.key,
+		"    bin/ringmaster explain " + string(call) + "    # why that agent got the first call",
+		"    bin/ringmaster apply -f docker/demo/center.yaml                # edit that file first: the change is live",
+		`    curl -H "Authorization: Bearer $RINGMASTER_KEY" $RINGMASTER_URL/v1/live`,
+		"",
 	}
-	if call := d.feed.now().calls.Last; call != "" {
-		lines = append(lines, fmt.Sprintf("    %-66s # why that agent?", filepath.Join("bin", "ringmaster")+" explain "+string(call)))
-	}
-	return append(lines,
-		fmt.Sprintf("    %-66s # change it, live", "bin/ringmaster apply -f docker/demo/center.yaml"),
-		fmt.Sprintf("    %-66s # the REST API: %s/docs", `curl -H "Authorization: Bearer $RINGMASTER_KEY" $RINGMASTER_URL/v1/live`, url),
-	)
 }
+
+// link opens the console without asking for the key.
+func (d *demo) link() string { return browserURL(d.server.url) + "/#key=" + d.server.key }
 
 // browserURL names the loopback address as people do.
 func browserURL(url string) string {
@@ -255,7 +278,7 @@ func browserURL(url string) string {
 
 // watch shows the centre until ctx ends or time is up.
 func (d *demo) watch(ctx context.Context) {
-	pace, v := plainEvery, view{opened: d.opened}
+	pace, v := plainEvery, view{opened: d.opened, link: d.link()}
 	if d.term.live() {
 		pace = drawEvery
 	}
@@ -271,8 +294,7 @@ func (d *demo) watch(ctx context.Context) {
 			d.term.say(v.plain())
 			continue
 		}
-		_, height := d.term.size()
-		d.term.draw(v.rows(height))
+		d.term.draw(v.rows(d.term.size()))
 	}
 }
 
@@ -281,23 +303,40 @@ func (d *demo) watch(ctx context.Context) {
 func (d *demo) close(failed bool) error {
 	d.term.say("", "Closing: hanging up, then the phones, Ringmaster and Asterisk …")
 	began := time.Now()
-	d.rest()
-	d.busy.Wait()
-	errs := []error{each(d.desks, (*desk).leave)}
-	if d.alive.Err() != nil {
-		errs = nil // phones cannot say goodbye to an Asterisk that is gone
+	d.people.end()
+	if !failed && d.feed != nil {
+		d.feed.settle()
 	}
-	if d.trunk != nil {
-		errs = append(errs, d.trunk.phone.Close())
-	}
-	errs = append(errs, d.server.stop())
+	d.eyes.end()
+	errs := []error{d.unplug(failed), d.server.stop()}
 	if d.pbx != nil {
 		errs = append(errs, d.pbx.Stop())
 	}
 	d.crashed(nil)
+	if failed {
+		errs = nil // what follows from a failure is no news
+	}
 	errs = append(errs, d.clean(failed))
 	d.term.say(fmt.Sprintf("Closed in %s.", seconds(time.Since(began))))
 	return errors.Join(errs...)
+}
+
+// unplug closes every phone at the same time. After a failure they do not say
+// goodbye: who should hear it may be gone.
+func (d *demo) unplug(failed bool) error {
+	var trunk sync.WaitGroup
+	var err error
+	if d.trunk != nil {
+		trunk.Go(func() { err = d.trunk.phone.Close() })
+	}
+	desks := each(d.desks, func(k *desk) error {
+		if failed {
+			return k.phone.Close()
+		}
+		return k.leave()
+	})
+	trunk.Wait()
+	return errors.Join(desks, err)
 }
 
 // clean removes the folder of this run, but for the logs when they are wanted.
@@ -319,8 +358,7 @@ func (d *demo) verdict() error {
 		return errors.New("closed before the first call")
 	}
 	v := view{moment: d.feed.now(), sound: d.book.sounds()}
-	v.floor.Calls = nil
-	d.term.say("", fmt.Sprintf("In %s: %s", span(time.Since(d.opened)), v.past()), v.heard())
+	d.term.say("", fmt.Sprintf("In %s  %s.", span(time.Since(d.opened)), v.past()), "Sound    "+v.heard()+".")
 	if v.sound.Both == 0 {
 		return errors.New("no two parties heard each other")
 	}

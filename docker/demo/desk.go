@@ -129,7 +129,6 @@ func (d *desk) talk(ctx context.Context, call *phone.Call) {
 	}
 	d.took++
 	v.pickedUp(d.agent.Name, d.phone.ToneHz())
-	d.book.answered()
 	length := between(8*time.Second, 25*time.Second)
 	hold := between(soundMax, 4*length)
 	if rand.Float64() >= partHolds {

@@ -148,6 +148,15 @@ func (f *feed) now() moment {
 	return moment{f.floor, f.story.calls, append([]entry(nil), f.story.latest...), f.trouble}
 }
 
+// settle waits for the last calls to be told to their end.
+func (f *feed) settle() {
+	for end := time.Now().Add(settleMax / 4); time.Now().Before(end); time.Sleep(lookEvery) {
+		if t := f.now().calls; t.Came == t.ended() {
+			return
+		}
+	}
+}
+
 // until waits for the floor to be as wanted.
 func (f *feed) until(ctx context.Context, within time.Duration, is func(orchestrator.Live) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, within)

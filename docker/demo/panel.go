@@ -16,25 +16,24 @@ type view struct {
 	now    time.Time
 	opened time.Time
 	closes time.Time // zero: at Ctrl-C
+	link   string    // to the console
 }
 
-const (
-	mostEntries  = 10
-	fewEntries   = 3
-	rowsOfAFloor = 13 // of the panel besides queues, agents and entries
-)
+// mostEntries bounds the sentences shown on a tall screen.
+const mostEntries = 10
 
-// rows is the panel for a screen of that height.
-func (v view) rows(height int) []row {
-	rows := []row{{}, v.head(), {}}
+// rows is the panel for a screen of that size. It fits into 24 rows of 80.
+func (v view) rows(width, height int) []row {
+	link := row{text: " Console  " + v.link, whole: true}
+	rows := []row{v.head(), link, {}}
 	rows = append(rows, v.queues()...)
 	rows = append(rows, row{})
 	rows = append(rows, v.agents()...)
-	rows = append(rows, row{}, line(" %s", v.counts()), line(" %s", v.heard()), row{})
+	rows = append(rows, row{}, line(" Now     %s", v.present()), line(" So far  %s", v.past()), line(" Sound   %s", v.heard()), row{})
 	if v.trouble != "" {
 		rows = append(rows, styled(red, " No news from Ringmaster: "+v.trouble))
 	}
-	room := min(max(height-1-len(rows), fewEntries), mostEntries)
+	room := min(max(height-len(rows)-link.height(width), 0), mostEntries)
 	for _, e := range v.latest[max(0, len(v.latest)-room):] {
 		rows = append(rows, e.row())
 	}
@@ -122,56 +121,60 @@ func (v view) doing(a o.LiveAgent, caller string) (string, style) {
 	return strings.ReplaceAll(string(a.State), "_", " "), plain
 }
 
-// counts is where all calls are.
-func (v view) counts() string {
+// present is where the calls of now are.
+func (v view) present() string {
 	now := map[o.CallPhase]int{}
 	for _, c := range v.floor.Calls {
 		now[c.Phase]++
 	}
-	return fmt.Sprintf("Calls now: %d in the menu, %d waiting, %d ringing, %d talking.  So far: %s",
-		now[o.PhaseFlow], now[o.PhaseQueued], now[o.PhaseRinging], now[o.PhaseTalking], v.past())
+	return fmt.Sprintf("%s: %d in the menu, %d waiting, %d ringing, %d talking",
+		count(len(v.floor.Calls), "call"), now[o.PhaseFlow], now[o.PhaseQueued], now[o.PhaseRinging], now[o.PhaseTalking])
 }
 
 // past is how the calls went that are over.
 func (v view) past() string {
 	t := v.calls
-	text := fmt.Sprintf("%d calls, %d talked, %d gave up", t.ended(), t.Talked, t.GaveUp)
+	text := fmt.Sprintf("%s: %d talked, %d gave up waiting", count(t.ended(), "call"), t.Talked, t.GaveUp)
 	if t.LeftMenu > 0 {
-		text += fmt.Sprintf(", %d left the menu", t.LeftMenu)
+		text += fmt.Sprintf(", %d hung up in the menu", t.LeftMenu)
 	}
 	if t.Other > 0 {
-		text += fmt.Sprintf(", %d other", t.Other)
-	}
-	return text + "."
-}
-
-func (v view) heard() string {
-	text := fmt.Sprintf("Sound: in %d of %d conversations both sides heard each other.", v.sound.Both, v.sound.Answered)
-	if v.sound.Deaf > 0 {
-		text += fmt.Sprintf(" In %d somebody heard nothing!", v.sound.Deaf)
+		text += fmt.Sprintf(", %d otherwise", t.Other)
 	}
 	return text
 }
 
+// heard is what the phones at both ends heard.
+func (v view) heard() string {
+	return fmt.Sprintf("both sides heard each other in %d of %s", v.sound.Both, count(v.sound.Both+v.sound.Deaf, "conversation"))
+}
+
 // plain is the panel in one line, for a file.
 func (v view) plain() string {
-	parts := []string{v.now.Local().Format(time.TimeOnly), v.counts()}
+	parts := []string{v.now.Local().Format(time.TimeOnly) + "  Now " + v.present(), "So far " + v.past()}
 	for _, q := range v.floor.Queues {
-		parts = append(parts, fmt.Sprintf("%s: %d waiting, %d answered.", q.Name, q.Waiting, q.Today.Answered))
+		parts = append(parts, fmt.Sprintf("%s: %d waiting, %d answered", q.Name, q.Waiting, q.Today.Answered))
 	}
 	states := map[o.AgentState]int{}
 	for _, a := range v.floor.Agents {
 		states[a.State]++
 	}
-	parts = append(parts, fmt.Sprintf("Agents: %d talk, %d ready, %d paused.", states[o.AgentTalking]+states[o.AgentHolding],
-		states[o.AgentReady], states[o.AgentPaused]))
+	parts = append(parts, fmt.Sprintf("Agents: %d talking, %d ready, %d paused",
+		states[o.AgentTalking]+states[o.AgentHolding], states[o.AgentReady], states[o.AgentPaused]))
 	if n := len(v.latest); n > 0 {
-		parts = append(parts, "Latest: "+v.latest[n-1].text+".")
+		parts = append(parts, "Latest: "+v.latest[n-1].text)
 	}
 	if v.trouble != "" {
-		parts = append(parts, "No news from Ringmaster: "+v.trouble+".")
+		parts = append(parts, "No news from Ringmaster: "+v.trouble)
 	}
-	return strings.Join(parts, "  ")
+	return strings.Join(parts, ".  ") + "."
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // span is a time in whole seconds or minutes, as people say it.

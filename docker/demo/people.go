@@ -119,9 +119,8 @@ type book struct {
 
 // sound counts conversations by what the two phones heard.
 type sound struct {
-	Answered int // by an agent's phone
-	Both     int // both heard the other, and not themselves
-	Deaf     int // lasted long enough, and somebody heard nothing
+	Both int // each heard the other, and not themselves
+	Deaf int // lasted long enough, and somebody heard nothing
 }
 
 func newBook() *book {
@@ -182,12 +181,6 @@ func (b *book) heard(v *visit, mark func(*visit)) {
 		b.first <- v
 		close(b.first)
 	}
-}
-
-func (b *book) answered() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.sound.Answered++
 }
 
 // close ends a visit and judges its sound.

@@ -100,6 +100,7 @@ func launch(path, dir, prompts, address string) (*server, error) {
 		return nil, err
 	}
 	cmd := exec.Command(path, "serve", "--data", filepath.Join(dir, "data"), "--listen", address, "--prompts", prompts)
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir) // what a killed one leaves goes with the folder
 	cmd.Stderr = logs
 	// In a group of its own Ctrl-C does not reach it: calls are hung up first.
 	// When this process dies in any way, it ends as if it was asked to.
@@ -192,6 +193,9 @@ func (s *server) stop() error {
 	_ = s.process.Signal(syscall.SIGTERM) // fails when it has ended, which is what is wanted
 	select {
 	case <-s.done:
+		if s.end != nil {
+			return fmt.Errorf("ringmaster did not end well: %w. The end of its log:\n%s", s.end, tail(s.logs))
+		}
 		return nil
 	case <-time.After(serverStop):
 		_ = s.process.Kill()

@@ -99,13 +99,16 @@ func (s *story) ofCall(deed o.Deed) string {
 		s.callers[d.Call] = partyName(d.Caller)
 		return fmt.Sprintf("%s calls and hears the menu", s.caller(d.Call))
 	case o.MenuDecided:
-		if d.Again {
-			return fmt.Sprintf("%s pressed no key of the menu and hears it again", s.caller(d.Call))
+		switch {
+		case d.Again && d.Exit == o.ExitInvalid:
+			return fmt.Sprintf("%s presses %s, which is no choice, and hears the menu again", s.caller(d.Call), d.Digits)
+		case d.Again:
+			return fmt.Sprintf("%s presses nothing and hears the menu again", s.caller(d.Call))
 		}
 	case o.CallQueued:
 		return fmt.Sprintf("%s waits in %s, place %d", s.caller(d.Call), s.queue(d.Queue), d.Position)
 	case o.OfferMade:
-		return fmt.Sprintf("%s's phone rings for %s: %s", s.agent(d.Agent), s.caller(d.Call), why(d.Decision))
+		return fmt.Sprintf("%s's phone rings for %s (%s)", s.agent(d.Agent), s.caller(d.Call), why(d.Decision))
 	case o.OfferEnded:
 		return s.ofOffer(d)
 	case o.CallConnected:
@@ -122,7 +125,7 @@ func (s *story) ofCall(deed o.Deed) string {
 func why(d o.Decision) string {
 	switch {
 	case d.Free > 1:
-		return fmt.Sprintf("longest without a call of %d who are free", d.Free)
+		return fmt.Sprintf("longest idle of %d", d.Free)
 	case d.Trigger == "agent_free":
 		return "just became free"
 	}

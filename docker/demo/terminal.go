@@ -18,14 +18,16 @@ type terminal struct {
 	colour bool
 	steps  int
 	drawn  []string // the panel on the screen
+	tall   int      // how many rows of the screen it takes
 	width  int      // of the screen when it was drawn
 	above  []string // printed for good above the panel, to print again when the screen changes
 }
 
 const (
-	plainWidth = 200 // of lines that go to a file
-	fullWidth  = 80
-	fullHeight = 24
+	plainWidth  = 200 // of a file, which has no size
+	plainHeight = 1000
+	fullWidth   = 80
+	fullHeight  = 24
 )
 
 func newTerminal(f *os.File) *terminal {
@@ -40,7 +42,7 @@ func (t *terminal) live() bool { return t.file != nil }
 
 func (t *terminal) size() (width, height int) {
 	if !t.live() {
-		return plainWidth, 0
+		return plainWidth, plainHeight
 	}
 	width, height, err := term.GetSize(int(t.file.Fd()))
 	if err != nil || width == 0 || height == 0 {
@@ -106,41 +108,61 @@ func (t *terminal) clock(head string, began time.Time) (stop func()) {
 	}
 }
 
-// draw puts the panel's rows where the last ones were. On a screen of another
-// width the old rows may have wrapped: then everything is printed again.
+// draw puts the panel's rows where the last ones were, and touches only rows
+// that changed, so that a person can mark and copy the others. On a screen of
+// another width the old rows may have wrapped: then everything is printed again.
 func (t *terminal) draw(rows []row) {
 	width, height := t.size()
-	lines := make([]string, 0, len(rows))
-	for _, r := range rows[:min(len(rows), height-1)] {
-		lines = append(lines, r.in(width-1, t.colour))
+	var lines []string
+	tall := 0 // the cursor needs the last row of the screen
+	for _, r := range rows {
+		if tall+r.height(width) >= height {
+			break
+		}
+		tall += r.height(width)
+		lines = append(lines, r.in(width, t.colour))
 	}
 	var b strings.Builder
 	switch {
 	case t.drawn == nil:
 	case t.width != width:
 		b.WriteString("\x1b[2J\x1b[H")
-		for _, line := range t.above[max(0, len(t.above)-height+len(lines)+1):] {
+		for _, line := range t.above[max(0, len(t.above)-height+tall+1):] {
 			b.WriteString(line + "\n")
 		}
+		t.drawn = nil
 	default:
-		fmt.Fprintf(&b, "\x1b[%dA\r", len(t.drawn))
+		fmt.Fprintf(&b, "\x1b[%dA\r", t.tall)
 	}
-	for _, line := range lines {
-		b.WriteString(line + "\x1b[K\n")
+	for i, line := range lines {
+		if i < len(t.drawn) && t.drawn[i] == line {
+			line = strings.Repeat("\n", rows[i].height(width))
+		}
+		b.WriteString(line)
 	}
 	b.WriteString("\x1b[J")
 	io.WriteString(t.out, b.String()) //nolint:errcheck // a terminal that is gone ends the demo by its signal
-	t.drawn, t.width = lines, width
+	t.drawn, t.width, t.tall = lines, width, tall
 }
 
 // forget leaves the panel where it is; what follows goes below.
 func (t *terminal) forget() { t.drawn = nil }
 
-// row is one line of the panel: a text of which a part may be coloured.
+// row is one line of the panel: a text of which a part may be coloured. A whole
+// row is not cut but wrapped by the terminal, so that it can be copied.
 type row struct {
 	text     string
 	from, to int // the part, in characters
 	style    style
+	whole    bool
+}
+
+// height is how many rows of the screen it takes.
+func (r row) height(width int) int {
+	if n := len([]rune(r.text)); r.whole && n > width {
+		return (n + width - 1) / width
+	}
+	return 1
 }
 
 type style string
@@ -157,17 +179,25 @@ const (
 	red    style = "31"
 )
 
-// in is the row cut to a width.
+// in is the row for a screen of that width, the rest of the line cleared.
+// A text that fills the last column is followed by nothing to clear: terminals
+// would clear that column instead.
 func (r row) in(width int, colour bool) string {
+	const clear = "\x1b[K\r\n"
 	text := []rune(r.text)
-	if len(text) > width {
-		text = append(text[:max(0, width-1)], '…')
+	switch {
+	case r.whole && len(text) > 0 && len(text)%width == 0:
+		return string(text) + "\r\n"
+	case r.whole:
+		return string(text) + clear
+	case len(text) >= width:
+		text = append(text[:max(0, width-2)], '…')
 	}
 	from, to := min(r.from, len(text)), min(r.to, len(text))
 	if !colour || r.style == plain || from >= to {
-		return string(text)
+		return string(text) + clear
 	}
-	return string(text[:from]) + "\x1b[" + string(r.style) + "m" + string(text[from:to]) + "\x1b[0m" + string(text[to:])
+	return string(text[:from]) + "\x1b[" + string(r.style) + "m" + string(text[from:to]) + "\x1b[0m" + string(text[to:]) + clear
 }
 
 func line(format string, args ...any) row { return row{text: fmt.Sprintf(format, args...)} }
