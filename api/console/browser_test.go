@@ -120,6 +120,7 @@ func TestLiveCall(t *testing.T) {
 	p := visit(t, s, browsertest.Laptop)
 	p.Has("No calls right now", soon)
 	p.Has("500 or 501", soon)
+	p.Has("Lunch break", soon)
 	id := callID(50)
 	call := waiting(50, "Ada", "+441632960000", "sales", 1, 0)
 	within(t, time.Second, "a call appears", func() {

@@ -48,6 +48,9 @@ func newStage(t *testing.T) *stage {
 	mux.HandleFunc("GET /v1/numbers", s.open(func(*http.Request) (any, int) {
 		return gen.NumberPage{Items: []gen.Number{{Dialled: "500", Flow: "main"}, {Dialled: "501", Flow: "straight"}}}, 200
 	}))
+	mux.HandleFunc("GET /v1/settings", s.open(func(*http.Request) (any, int) {
+		return gen.Settings{PauseReasons: []gen.PauseReason{{ID: "lunch", Name: "Lunch break", Digit: "1"}}}, 200
+	}))
 	mux.HandleFunc("GET /v1/calls", s.open(s.calls))
 	mux.HandleFunc("GET /v1/calls/{id}", s.open(func(r *http.Request) (any, int) { return found(s.stories, r.PathValue("id")) }))
 	mux.HandleFunc("GET /v1/calls/{id}/explanation", s.open(func(r *http.Request) (any, int) { return found(s.why, r.PathValue("id")) }))

@@ -17,5 +17,12 @@
     const out = [...whole.querySelectorAll('*')].filter((e) => seen(e) && !cut(e, whole) && !e.closest('[role=tooltip]') && e.getBoundingClientRect().right > right + 1);
     if (out.length > 0) faults.push(`out by ${(out.at(-1).getBoundingClientRect().right - right).toFixed(0)} px: ${name(out.at(-1))}`);
   }
+  // Words broken letter by letter are on the screen and still not readable.
+  for (const e of document.querySelectorAll('bdi, a, b, h2, h3')) {
+    if (!seen(e)) continue;
+    const box = e.getBoundingClientRect();
+    const letter = parseFloat(getComputedStyle(e).fontSize);
+    if (box.width < 3.5 * letter && box.height > 3.5 * letter) faults.push(`squeezed to ${box.width.toFixed(0)} px: ${name(e)}`);
+  }
   return faults;
 })();

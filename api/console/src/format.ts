@@ -58,7 +58,9 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 const dateFormat = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
-const shortDateFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const dayAndTimeFormat = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23',
+});
 
 export function clock(at: Date | number): string {
   return clockFormat.format(at);
@@ -68,10 +70,10 @@ export function date(at: Date | number): string {
   return dateFormat.format(at);
 }
 
-// when is a clock time, with its day unless that is today.
+// when is a clock time; of another day than today's it is the day and the minute.
 export function when(at: number, now: number): string {
   const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
-  return sameDay ? clock(at) : `${shortDateFormat.format(at)}, ${clock(at)}`;
+  return sameDay ? clock(at) : dayAndTimeFormat.format(at);
 }
 
 // localTimes rewrites the UTC clock times in a sentence of the API (10:02:11Z)

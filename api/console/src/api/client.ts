@@ -7,7 +7,6 @@ export type Live = Schemas['Live'];
 export type LiveQueue = Schemas['LiveQueue'];
 export type LiveAgent = Schemas['LiveAgent'];
 export type LiveCall = Schemas['LiveCall'];
-export type LiveSwitch = Schemas['LiveSwitch'];
 export type AgentState = Schemas['AgentState'];
 export type CallPhase = Schemas['CallPhase'];
 export type Fact = Schemas['Fact'];
@@ -16,13 +15,12 @@ export type CallStory = Schemas['CallStory'];
 export type CallLeg = Schemas['CallLeg'];
 export type CallOffer = Schemas['CallOffer'];
 export type Explanation = Schemas['Explanation'];
-export type OfferReason = Schemas['OfferReason'];
 export type AgentStanding = Schemas['AgentStanding'];
 export type OfferOutcome = Schemas['OfferOutcome'];
 export type Outcome = Schemas['Outcome'];
 export type Reason = Schemas['Reason'];
+export type Settings = Schemas['Settings'];
 export type MetricDefinition = Schemas['MetricDefinition'];
-export type Party = Schemas['Party'];
 export type TimelineEntry = Schemas['TimelineEntry'];
 
 // Problem is a request that did not work. Status 0: nobody answered.

@@ -1,6 +1,6 @@
 // The floor as the page knows it. One object for the whole page: views read
 // from it, the follower writes.
-import { open, type Api, type Fact, type Live, type MetricDefinition, type Problem } from '../api/client';
+import { open, type Api, type Fact, type Live, type MetricDefinition, type Problem, type Settings } from '../api/client';
 import { forget, keep, kept, takeFromAddress, type Drawers } from '../key';
 import { address } from '../route.svelte';
 import { Follower, type Link } from './follower';
@@ -16,6 +16,7 @@ class Floor {
   // so that no duration grows that may be over.
   now = $state(Date.now());
   definitions = $state.raw<MetricDefinition[]>([]);
+  settings = $state.raw<Settings>({});
 
   api: Api = open('');
   #follower: Follower | undefined;
@@ -69,6 +70,10 @@ class Floor {
     return this.live?.agents.find((a) => a.agent === id)?.name || id || '';
   }
 
+  reasonName(id: string): string {
+    return this.settings.pause_reasons?.find((r) => r.id === id)?.name || id;
+  }
+
   queueName(id: string | undefined): string {
     return this.live?.queues.find((q) => q.queue === id)?.name || id || '';
   }
@@ -84,7 +89,7 @@ class Floor {
       {
         snapshot: (live, at) => this.#shown(live, at),
         link: (link) => this.#linked(link),
-        fact: (fact) => this.#listeners.forEach((listener) => listener(fact)),
+        fact: (fact) => this.#happened(fact),
       },
       () => !document.hidden,
     );
@@ -99,6 +104,11 @@ class Floor {
     if (this.definitions.length === 0) void this.#define();
   }
 
+  #happened(fact: Fact): void {
+    if (fact.fact === 'config_applied') void this.#define();
+    this.#listeners.forEach((listener) => listener(fact));
+  }
+
   #linked(link: Link): void {
     this.link = link;
     if (link.state === 'refused') this.leave(link.problem);
@@ -106,9 +116,9 @@ class Floor {
 
   async #define(): Promise<void> {
     try {
-      this.definitions = await this.api.definitions();
+      [this.definitions, this.settings] = await Promise.all([this.api.definitions(), this.api.settings()]);
     } catch {
-      // The figures are shown without their formulas; the next read asks again.
+      // Figures go without their formulas, reasons by their ids; the next read asks again.
     }
   }
 
