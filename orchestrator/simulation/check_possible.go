@@ -28,7 +28,6 @@ type ledger struct {
 	ended    bool
 	hungUp   bool // ordered
 	released bool // ordered
-	answered bool // ordered
 }
 
 func newPossible(w *World) *possible {
@@ -169,7 +168,6 @@ func (p *possible) order(a o.Action) string {
 		if l.up {
 			return "the leg is up"
 		}
-		l.answered = true
 		return p.alive(a.Leg)
 	case o.Hangup:
 		l := p.leg(a.Leg)

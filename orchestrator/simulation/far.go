@@ -34,7 +34,6 @@ type Far struct {
 	over    bool
 	given   bool // to the dialplan
 	held    bool
-	cause   int
 	status  int
 	tone    int
 	pressed string
@@ -247,7 +246,7 @@ func (f *Far) ended(cause, sip int) {
 	if f.over {
 		return
 	}
-	f.over, f.cause = true, cause
+	f.over = true
 	if f.status = sip; sip == 0 && !f.up {
 		f.status = statusOf(cause)
 	}

@@ -1,6 +1,7 @@
 package simulation_test
 
 import (
+	"cmp"
 	"flag"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ var mutate = flag.Bool("sim.mutants", false, "plant bugs and see each of them ca
 // the file, becomes fresh.
 type mutant struct {
 	name, file, old, fresh string
+	seed                   string // the first one to try; "" is 0
 }
 
 // TestMutants plants one bug after another and holds that the simulation finds
@@ -27,7 +29,7 @@ func TestMutants(t *testing.T) {
 	}
 	for _, m := range ofTheFloor {
 		t.Run("floor/"+m.name, func(t *testing.T) {
-			m.caught(t, "again: go test", "./orchestrator/simulation", "-run=TestSeeds", "-sim.seeds=500", "-sim.calls=40")
+			m.caught(t, "again: go test", "./orchestrator/simulation", "-run=TestSeeds", "-sim.seeds=500", "-sim.calls=40", "-sim.seed="+cmp.Or(m.seed, "0"))
 		})
 	}
 	for _, m := range ofTheSwitch {
@@ -88,63 +90,62 @@ func (m mutant) plant(t *testing.T, root string) {
 var ofTheFloor = []mutant{
 	{
 		"a forgotten cancel: the phone goes on ringing", "floor/offer.go",
-		"if f.Legs[of.Leg] != nil {\n\t\tf.order(", "if false {\n\t\tf.order(",
+		"if f.Legs[of.Leg] != nil {\n\t\tf.order(", "if false {\n\t\tf.order(", "",
 	},
 	{
 		"a stale ring timer: missed after answered", "floor/deadline.go",
-		"case c.Offer.Answered:\n\t\treturn c.Offer.ConnectBy, true\n\t}", "}",
+		"case c.Offer.Answered:\n\t\treturn c.Offer.ConnectBy, true\n\t}", "}", "",
 	},
 	{
 		"one round of matching: a call waits beside a free agent", "floor/match.go",
-		"for c.Phase == o.PhaseQueued {\n\t\tchoice", "if c.Phase == o.PhaseQueued {\n\t\tchoice",
+		"for c.Phase == o.PhaseQueued {\n\t\tchoice", "if c.Phase == o.PhaseQueued {\n\t\tchoice", "1329", // it takes a rush hour
 	},
 	{
 		"a queue is left without leaving its phase", "floor/apply_call.go",
-		"if d.Reason != o.ReasonConnected {\n\t\tf.phase(c, o.PhaseFlow)\n\t}", "",
+		"if d.Reason != o.ReasonConnected {\n\t\tf.phase(c, o.PhaseFlow)\n\t}", "", "",
 	},
-	{"an order that is chance", "floor/order.go", "slices.Sort(keys)", "_ = slices.Max(append(keys, *new(K)))"},
-	{"an event that comes twice counts twice", "floor/arrival.go", "if f.Legs[e.Leg] != nil {\n\t\treturn", "if false {\n\t\treturn"},
-	{"the youngest call first", "acd/order.go", "return t.arrived < o.arrived", "return t.arrived > o.arrived"},
-	{"priority is not looked at", "acd/order.go", "return t.priority > o.priority", "return t.priority < o.priority"},
-	{"levels the wrong way round", "acd/order.go", "return s.level < o.level", "return s.level > o.level"},
-	{"the wrong agent of two", "acd/order.go", "return s.idleSince < o.idleSince", "return s.idleSince > o.idleSince"},
-	{"a missed offer costs the caller the place", "floor/apply_call.go", "a.Misses, a.NotBefore = d.Misses, d.NotBefore", "a.Misses, a.NotBefore, c.Queued = d.Misses, d.NotBefore, f.At"},
-	{"a wrap-up that nothing ends", "floor/deadline.go", "return earliest(a.WrapUntil, a.NotBefore)", "return earliest(a.NotBefore)"},
-	{"a longest wait that is forgotten", "floor/deadline.go", "return earliest(c.NodeBy, c.MaxWaitAt, c.AnnounceAt)", "return earliest(c.NodeBy, c.AnnounceAt)"},
-	{"no rest after a missed offer", "floor/apply_agent.go", "f.derive(a) == o.AgentReady && a.NotBefore.IsZero()", "f.derive(a) == o.AgentReady"},
-	{"offers to phones nobody can reach", "floor/apply_agent.go", "ph == nil || !ph.Reachable || !f.attached(ph.Switch)", "ph == nil || !f.attached(ph.Switch)"},
-	{"the agent is free before their leg is gone", "floor/apply_call.go", "c.Offer = nil\n\tif c.Phase", "c.Offer, a.Leg = nil, \"\"\n\tif c.Phase"},
-	{"a pause takes hold during the call", "floor/apply_agent.go", "case a.Talking && a.Held:", "case a.Intent == o.IntentPause:\n\t\treturn o.AgentPaused\n\tcase a.Talking && a.Held:"},
-	{"the agent stays on the line when the caller goes", "floor/leg.go", "if l := f.Legs[id]; l != nil && l.State == o.LegIsUp {", "if l := f.Legs[id]; l != nil && l.State == o.LegIsDown {"},
-	{"the caller stays on the line when the agent goes", "floor/leg.go", "f.order(c, o.Hangup{Leg: c.Leg, Cause: o.CauseNormal})\n\tdefault:", "default:"},
-	{"bridges are left behind", "floor/leg.go", "if len(c.Legs) == 0 && c.Bridge != \"\" {", "if false {"},
-	{"legs that ended unheard stay", "floor/heal.go", "f.closeMissing(e.Switch, there)\n", ""},
-	{"legs of a forgotten past stay", "floor/heal.go", "f.command(sw, string(s.Leg), o.Hangup{Leg: s.Leg, Cause: o.CauseNormal})", ""},
-	{"an answer that was lost is not asked for again", "floor/heal.go", "f.order(c, o.Answer{Leg: c.Leg})\n\tcase o.NodePlay", "case o.NodePlay"},
-	{"orders to a switch that is another's", "floor/floor.go", "if !f.attached(sw) {\n\t\treturn\n\t}", ""},
-	{"calls of a switch that was away never wait again", "floor/apply.go", "if c.Adrift && c.Phase == o.PhaseQueued && c.Ending == nil {", "if false {"},
-	{"an image without an agent's rest", "floor/state.go", "NotBefore time.Time // no offer before", "NotBefore time.Time `json:\"-\"` // no offer before"},
-	{"an image without the time in the queue", "floor/state.go", "InFlow, InQueue, InTalk, OnHold time.Duration", "InFlow, InTalk, OnHold time.Duration\n\tInQueue time.Duration `json:\"-\"`"},
-	{"state that changes without a fact", "floor/offer.go", "misses, notBefore := a.Misses, a.NotBefore", "a.Held = !a.Held\n\tmisses, notBefore := a.Misses, a.NotBefore"},
-	{"hold counts as talk", "floor/apply_call.go", "c.OnHold += spent", "c.InTalk += spent"},
-	{"two ids that are one", "floor/floor.go", "f.minted++", "f.minted = 1"},
-	{"music that is told and not ordered", "floor/queue.go", "f.order(c, o.StartMusic{Leg: c.Leg, Class: c.queue.Music})\n}", "}"},
-	{"a call connected before both are there", "floor/offer.go", "f.inBridge(c.Leg, of.Bridge) && f.inBridge(of.Leg, of.Bridge)", "f.inBridge(c.Leg, of.Bridge) || f.inBridge(of.Leg, of.Bridge)"},
-	{"the callers of a removed queue wait for nobody", "floor/apply_config.go", "if old.ID == id {\n\t\t\treturn old", "if old.ID == id {\n\t\t\treturn nil"},
-	{"the lesser call for the better agent", "floor/match.go", "if next.Call == w.Call {", "if true {"},
+	{"an order that is chance", "floor/order.go", "slices.Sort(keys)", "_ = slices.Max(append(keys, *new(K)))", ""},
+	{"an event that comes twice counts twice", "floor/arrival.go", "if f.Legs[e.Leg] != nil {\n\t\treturn", "if false {\n\t\treturn", ""},
+	{"the youngest call first", "acd/order.go", "return t.arrived < o.arrived", "return t.arrived > o.arrived", ""},
+	{"priority is not looked at", "acd/order.go", "return t.priority > o.priority", "return t.priority < o.priority", ""},
+	{"levels the wrong way round", "acd/order.go", "return s.level < o.level", "return s.level > o.level", ""},
+	{"the wrong agent of two", "acd/order.go", "return s.idleSince < o.idleSince", "return s.idleSince > o.idleSince", ""},
+	{"a missed offer costs the caller the place", "floor/apply_call.go", "a.Misses, a.NotBefore = d.Misses, d.NotBefore", "a.Misses, a.NotBefore, c.Queued = d.Misses, d.NotBefore, f.At", ""},
+	{"a wrap-up that nothing ends", "floor/deadline.go", "return earliest(a.WrapUntil, a.NotBefore)", "return earliest(a.NotBefore)", ""},
+	{"a longest wait that is forgotten", "floor/deadline.go", "return earliest(c.NodeBy, c.MaxWaitAt, c.AnnounceAt)", "return earliest(c.NodeBy, c.AnnounceAt)", ""},
+	{"no rest after a missed offer", "floor/apply_agent.go", "f.derive(a) == o.AgentReady && a.NotBefore.IsZero()", "f.derive(a) == o.AgentReady", ""},
+	{"offers to phones nobody can reach", "floor/apply_agent.go", "ph == nil || !ph.Reachable || !f.attached(ph.Switch)", "ph == nil || !f.attached(ph.Switch)", ""},
+	{"the agent is free before their leg is gone", "floor/apply_call.go", "c.Offer = nil\n\tif c.Phase", "c.Offer, a.Leg = nil, \"\"\n\tif c.Phase", ""},
+	{"a pause takes hold during the call", "floor/apply_agent.go", "case a.Talking && a.Held:", "case a.Intent == o.IntentPause:\n\t\treturn o.AgentPaused\n\tcase a.Talking && a.Held:", ""},
+	{"the agent stays on the line when the caller goes", "floor/leg.go", "if l := f.Legs[id]; l != nil && l.State == o.LegIsUp {", "if l := f.Legs[id]; l != nil && l.State == o.LegIsDown {", ""},
+	{"the caller stays on the line when the agent goes", "floor/leg.go", "f.order(c, o.Hangup{Leg: c.Leg, Cause: o.CauseNormal})\n\tdefault:", "default:", ""},
+	{"bridges are left behind", "floor/leg.go", "if len(c.Legs) == 0 && c.Bridge != \"\" {", "if false {", ""},
+	{"legs that ended unheard stay", "floor/heal.go", "f.closeMissing(e.Switch, there, gap)\n", "", ""},
+	{"an answer that was lost is not asked for again", "floor/heal.go", "f.order(c, o.Answer{Leg: c.Leg})\n\tcase o.NodePlay", "case o.NodePlay", ""},
+	{"orders to a switch that is another's", "floor/floor.go", "if !f.attached(sw) {\n\t\treturn\n\t}", "", ""},
+	{"calls of a switch that was away never wait again", "floor/apply.go", "if c.Adrift && c.Phase == o.PhaseQueued && c.Ending == nil {", "if false {", ""},
+	{"an image without an agent's rest", "floor/state.go", "NotBefore time.Time // no offer before", "NotBefore time.Time `json:\"-\"` // no offer before", ""},
+	{"an image without the time in the queue", "floor/state.go", "InFlow, InQueue, InTalk, OnHold time.Duration", "InFlow, InTalk, OnHold time.Duration\n\tInQueue time.Duration `json:\"-\"`", ""},
+	{"state that changes without a fact", "floor/offer.go", "misses, notBefore := a.Misses, a.NotBefore", "a.Held = !a.Held\n\tmisses, notBefore := a.Misses, a.NotBefore", ""},
+	{"hold counts as talk", "floor/apply_call.go", "c.OnHold += spent", "c.InTalk += spent", ""},
+	{"two ids that are one", "floor/floor.go", "f.minted++", "f.minted = 1", ""},
+	{"music that is told and not ordered", "floor/queue.go", "f.order(c, o.StartMusic{Leg: c.Leg, Class: c.queue.Music})\n}", "}", ""},
+	{"a call connected before both are there", "floor/offer.go", "f.inBridge(c.Leg, of.Bridge) && f.inBridge(of.Leg, of.Bridge)", "f.inBridge(c.Leg, of.Bridge) || f.inBridge(of.Leg, of.Bridge)", ""},
+	{"the callers of a removed queue wait for nobody", "floor/apply_config.go", "if old.ID == id {\n\t\t\treturn old", "if old.ID == id {\n\t\t\treturn nil", ""},
+	{"the lesser call for the better agent", "floor/match.go", "if next.Call == w.Call {", "if true {", ""},
 }
 
 // ofTheSwitch are ways in which an adapter could break the contract.
 var ofTheSwitch = []mutant{
-	{"a superseded orchestrator goes on", "simulation/port.go", "case p.old:", "case false:"},
-	{"the end of a leg is told twice", "simulation/switch.go", "l.far.ended(cause, sip)\n}", "s.emit(orchestrator.LegEnded{Leg: l.id, Cause: cause, SIP: sip, By: by})\n\tl.far.ended(cause, sip)\n}"},
-	{"a cancelled dial rings later", "simulation/switch.go", "l.reply.Stop()\n", ""},
-	{"a hangup before its dial is forgotten", "simulation/act.go", "s.spend(a.Leg) // should its dial still be on the way", ""},
-	{"a dial given twice rings twice", "simulation/act.go", "if s.leg(a.Leg) != nil {\n\t\treturn orchestrator.ResultAlready, \"\"\n\t}\n\tif s.spent[a.Leg] {", "if false {"},
-	{"connecting does not stop the prompt", "simulation/act.go", "s.silence(l, true)\n\t\ts.leave(l, true)", "s.leave(l, true)"},
-	{"a snapshot without stamps", "simulation/switch.go", "Leg: l.id, Stamp: l.stamp,", "Leg: l.id,"},
-	{"control characters reach the floor", "simulation/encode.go", "if unicode.IsControl(r) || r == utf8.RuneError {", "if unicode.IsControl(r) && r > 0x7f || r == utf8.RuneError {"},
-	{"anything is sent as digits", "simulation/encode.go", "`^[0-9*#A-D]{1,32}$`", "`.`"},
-	{"the phone is told the wrong cause", "simulation/act.go", "s.end(l, a.Cause, 0, orchestrator.EndedByUs)", "s.end(l, orchestrator.CauseNormal, 0, orchestrator.EndedByUs)"},
-	{"digits backwards", "simulation/far.go", "Digit: digits[i : i+1]", "Digit: digits[len(digits)-1-i : len(digits)-i]"},
+	{"a superseded orchestrator goes on", "simulation/port.go", "case p.old:", "case false:", ""},
+	{"the end of a leg is told twice", "simulation/switch.go", "l.far.ended(cause, sip)\n}", "s.emit(orchestrator.LegEnded{Leg: l.id, Cause: cause, SIP: sip, By: by})\n\tl.far.ended(cause, sip)\n}", ""},
+	{"a cancelled dial rings later", "simulation/switch.go", "l.reply.Stop()\n", "", ""},
+	{"a hangup before its dial is forgotten", "simulation/act.go", "s.spend(a.Leg) // should its dial still be on the way", "", ""},
+	{"a dial given twice rings twice", "simulation/act.go", "if s.leg(a.Leg) != nil {\n\t\treturn orchestrator.ResultAlready, \"\"\n\t}\n\tif s.spent[a.Leg] {", "if false {", ""},
+	{"connecting does not stop the prompt", "simulation/act.go", "s.silence(l, true)\n\t\ts.leave(l, true)", "s.leave(l, true)", ""},
+	{"a snapshot without stamps", "simulation/switch.go", "Leg: l.id, Stamp: l.stamp,", "Leg: l.id,", ""},
+	{"control characters reach the floor", "simulation/encode.go", "if unicode.IsControl(r) || r == utf8.RuneError {", "if unicode.IsControl(r) && r > 0x7f || r == utf8.RuneError {", ""},
+	{"anything is sent as digits", "simulation/encode.go", "`^[0-9*#A-D]{1,32}$`", "`.`", ""},
+	{"the phone is told the wrong cause", "simulation/act.go", "s.end(l, a.Cause, 0, orchestrator.EndedByUs)", "s.end(l, orchestrator.CauseNormal, 0, orchestrator.EndedByUs)", ""},
+	{"digits backwards", "simulation/far.go", "Digit: digits[i : i+1]", "Digit: digits[len(digits)-1-i : len(digits)-i]", ""},
 }
