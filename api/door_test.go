@@ -273,3 +273,16 @@ func TestTheWallboardOutlivesTheDatabase(t *testing.T) {
 	gone.Store(false)
 	s.ok("GET", "/v1/live", nil, nil)
 }
+
+// TestALargeDocumentTellsItsFirstFault: the validator's list of two million
+// faults would take gigabytes.
+func TestALargeDocumentTellsItsFirstFault(t *testing.T) {
+	s := newSite(t)
+	for faults, told := range map[int]int{90_000: 1, 20: 40} { // an empty number lacks two fields
+		body := `{"numbers":[` + strings.TrimSuffix(strings.Repeat("{},", faults), ",") + `]}`
+		p := s.refused(http.StatusBadRequest, "POST", "/v1/config/apply", body).problem()
+		if len(p.Errors) != told {
+			t.Errorf("of %d empty objects %d faults are told, want %d: %.300v", faults, len(p.Errors), told, p.Errors)
+		}
+	}
+}
