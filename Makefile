@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian machine, as root or not:
-#   make demo    a call centre to look at
+#   make demo    a call centre to look at (flags: make demo DEMO="--for 60s")
 #   make test    every test that needs no special hardware
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -17,8 +17,9 @@ help: ## Show this list
 
 demo: ## Run a call centre: real Asterisk, five desk phones, callers, console on http://localhost:8080
 	@docker/install.sh demo
+	@echo "Building (the first time takes a minute or two) ..."
 	@$(MAKE) --no-print-directory build
-	@exec $(BIN)/demo
+	@exec $(BIN)/demo $(DEMO)
 
 test: ## Run every test that needs no special hardware, installing what is missing
 	@docker/install.sh test
