@@ -32,12 +32,26 @@ func (f *Floor) serviceOffered(e o.LegOffered) {
 	if ph != nil {
 		id = ph.ID
 	}
-	f.emit(o.ServiceStarted{Leg: e.Leg, Switch: e.Switch, Phone: id, Dialled: e.Dialled})
+	f.emit(o.ServiceStarted{Leg: e.Leg, Switch: e.Switch, Phone: id, Dialled: f.withoutPIN(e.Dialled)})
 	f.emit(o.LegStarted{Leg: e.Leg, Switch: e.Switch, Role: o.RoleService, Endpoint: e.Endpoint, SIPCall: e.SIPCall})
 	f.settlePhone(ph)
 	f.command(e.Switch, string(e.Leg), o.Claim{Leg: e.Leg, Stamp: f.stamp("", e.Leg, o.RoleService)})
 	f.command(e.Switch, string(e.Leg), o.Answer{Leg: e.Leg})
 }
+
+// withoutPIN is what may be written down of what an agent dialled. Behind the
+// log-in code and a number some dial their PIN as well; what is no agent's
+// number is kept as one that nobody has, so that a PIN is asked for as ever.
+func (f *Floor) withoutPIN(dialled string) string {
+	code, rest := f.codeOf(dialled)
+	if _, known := f.numbers[rest]; code != f.Settings.FeatureCodes.Login || rest == "" || known {
+		return dialled
+	}
+	return code + nobodysNumber
+}
+
+// nobodysNumber has a character no phone can dial.
+const nobodysNumber = "?"
 
 func (f *Floor) settlePhone(ph *phone) {
 	if ph == nil {

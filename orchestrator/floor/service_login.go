@@ -56,13 +56,18 @@ func (f *Floor) askNumber(s *service, number string) {
 func (f *Floor) askPIN(s *service, number string) {
 	id := f.numbers[number]
 	ph := f.Phones[s.Phone]
-	if a := f.Agents[id]; a != nil && a.LockedUntil.After(f.At) || ph.LockedUntil.After(f.At) {
+	if f.locked(f.Agents[id], ph) {
 		f.confirm(s, sayLocked)
 		return
 	}
 	f.stepTo(s, stepPIN, id, "")
 	f.say(s, sayPIN)
 	f.ask(o.ReadPIN{Leg: s.Leg, Agent: id, Timeout: o.MillisOf(serviceWait), InterDigit: o.MillisOf(serviceWait / 2)})
+}
+
+// locked reports whether PINs are refused, right or wrong.
+func (f *Floor) locked(a *agent, ph *phone) bool {
+	return a != nil && a.LockedUntil.After(f.At) || ph.LockedUntil.After(f.At)
 }
 
 // pinRead is the shell's verdict on a PIN.
@@ -77,6 +82,12 @@ func (f *Floor) pinRead(e o.PINRead) {
 		return
 	}
 	a := f.Agents[s.Agent]
+	if f.locked(a, ph) {
+		// Asked for before the lock-out: who guesses in many calls at once
+		// must not learn more than who guesses in one.
+		f.confirm(s, sayLocked)
+		return
+	}
 	if e.Verdict == o.PINCorrect && a != nil {
 		if code := f.login(a, s.Phone, wish{Origin: o.OriginPhone, By: string(a.ID)}); code != "" {
 			f.confirm(s, sayRefused)
