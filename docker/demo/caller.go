@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -60,15 +59,15 @@ type plan struct {
 func newPlan() plan {
 	p := plan{
 		think: between(3*time.Second, 6*time.Second), patience: between(15*time.Second, 45*time.Second),
-		talk: between(8*time.Second, 40*time.Second), leaves: rand.Float64() < partLeaves,
+		talk: between(8*time.Second, 40*time.Second), leaves: mood() < partLeaves,
 	}
 	key := "2"
-	if rand.Float64() < partSales {
+	if mood() < partSales {
 		key = "1"
 	}
-	switch mood := rand.Float64(); {
-	case mood < partSilent:
-	case mood < partSilent+partWrong:
+	switch m := mood(); {
+	case m < partSilent:
+	case m < partSilent+partWrong:
 		p.keys = []string{"7", key}
 	default:
 		p.keys = []string{key}
@@ -84,7 +83,7 @@ func (t *trunk) visit(ctx context.Context, v *visit, p plan) {
 	if err != nil {
 		return // the phone is closing
 	}
-	defer hangUp(call)
+	defer hangUp(ctx, call)
 	answered, cancel := context.WithTimeout(ctx, answerMax)
 	defer cancel()
 	if errors.Join(call.SetTone(v.hz), call.WaitAnswer(answered)) != nil {

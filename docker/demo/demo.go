@@ -25,7 +25,7 @@ const (
 
 // demo is everything that runs, to be closed again.
 type demo struct {
-	options
+	opts   options
 	term   *terminal
 	roster roster
 	dir    string // of this run, removed at the end
@@ -37,29 +37,25 @@ type demo struct {
 	trunk  *trunk
 	book   *book
 
-	alive   context.Context // ends with the demo, or when a child ends by itself
-	crashed context.CancelCauseFunc
-	people  *crew // callers and agents
-	eyes    *crew // feed and guard: they see the end, too
+	crashed context.CancelCauseFunc // ends the demo when a child ends by itself
+	people  *crew                   // callers and agents
+	eyes    *crew                   // feed and guard: they see the end, too
 	opened  time.Time
 }
 
 // crew is goroutines that end together.
 type crew struct {
-	sync.WaitGroup
-	ctx  context.Context
-	rest context.CancelFunc
+	start func(work func(context.Context))
+	end   func() // and wait
 }
 
 func newCrew(ctx context.Context) *crew {
-	c := &crew{}
-	c.ctx, c.rest = context.WithCancel(ctx)
-	return c
-}
-
-func (c *crew) end() {
-	c.rest()
-	c.Wait()
+	ctx, rest := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	return &crew{
+		start: func(work func(context.Context)) { wg.Go(func() { work(ctx) }) },
+		end:   func() { rest(); wg.Wait() },
+	}
 }
 
 // run is the demo from the first step to the last goodbye.
@@ -68,26 +64,27 @@ func run(ctx context.Context, o options, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	d := &demo{options: o, term: t, roster: r, book: newBook()}
+	d := &demo{opts: o, term: t, roster: r, book: newBook()}
 	if d.dir, err = os.MkdirTemp("", "rmdemo"); err != nil {
 		return err
 	}
-	d.alive, d.crashed = context.WithCancelCause(ctx)
-	d.people, d.eyes = newCrew(d.alive), newCrew(context.WithoutCancel(ctx))
-	if err = d.open(d.alive); err == nil {
-		d.watch(d.alive)
+	alive, crashed := context.WithCancelCause(ctx)
+	d.crashed = crashed
+	d.people, d.eyes = newCrew(alive), newCrew(context.WithoutCancel(ctx))
+	if err = d.open(alive); err == nil {
+		d.watch(alive)
 	}
 	switch {
 	case ctx.Err() != nil:
 		err = nil // it was asked to end
-	case d.alive.Err() != nil:
-		err = context.Cause(d.alive) // the rest is but a consequence
+	case alive.Err() != nil:
+		err = context.Cause(alive) // the rest is but a consequence
 	}
 	if err != nil {
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		d.term.say("", "This went wrong: "+first)
 	}
-	if err = errors.Join(err, d.close(err != nil)); err != nil {
+	if err = errors.Join(err, d.close(context.WithoutCancel(ctx), err != nil)); err != nil {
 		return err
 	}
 	return d.verdict()
@@ -117,7 +114,7 @@ func (d *demo) open(ctx context.Context) error {
 
 // look finds what has to be there, and starts Ringmaster, which makes its
 // database while Asterisk starts.
-func (d *demo) look(context.Context) (string, error) {
+func (d *demo) look(ctx context.Context) (string, error) {
 	if err := lab.Available(); err != nil {
 		return "", err
 	}
@@ -125,12 +122,12 @@ func (d *demo) look(context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	address, taken, err := freeAddress(d.options.listen)
+	address, taken, err := freeAddress(ctx, d.opts.listen)
 	if err != nil {
 		return "", err
 	}
 	// The switch and the database run as other users and must get through.
-	if err := os.Chmod(d.dir, 0o755); err != nil {
+	if err := os.Chmod(d.dir, 0o755); err != nil { //nolint:gosec // what is secret in it has modes of its own
 		return "", err
 	}
 	d.server, err = launch(path, d.dir, filepath.Join(d.dir, "asterisk", "prompts"), address)
@@ -138,7 +135,7 @@ func (d *demo) look(context.Context) (string, error) {
 		return "", err
 	}
 	if taken {
-		return fmt.Sprintf("%s is taken by another program, the console goes to %s", d.options.listen, address), nil
+		return fmt.Sprintf("%s is taken by another program, the console goes to %s", d.opts.listen, address), nil
 	}
 	return "all there", nil
 }
@@ -148,7 +145,7 @@ func (d *demo) startAsterisk(ctx context.Context) (_ string, err error) {
 	if err != nil {
 		return "", err
 	}
-	d.eyes.Go(func() { d.guard(d.eyes.ctx) })
+	d.eyes.start(d.guard)
 	version, _, _ := strings.Cut(strings.TrimPrefix(d.pbx.Version, "Asterisk "), "+") // without Debian's part
 	return version + ", SIP on " + d.pbx.SIPAddr, nil
 }
@@ -230,11 +227,11 @@ func (d *demo) letCallersIn(ctx context.Context) (_ string, err error) {
 		return "", err
 	}
 	d.opened = time.Now()
-	d.eyes.Go(func() { d.feed.run(d.eyes.ctx) })
+	d.eyes.start(d.feed.run)
 	for _, k := range d.desks {
-		d.people.Go(func() { k.work(d.people.ctx) })
+		d.people.start(k.work)
 	}
-	d.people.Go(func() { d.trunk.run(d.people.ctx, d.every) })
+	d.people.start(func(ctx context.Context) { d.trunk.run(ctx, d.opts.every) })
 	select {
 	case v := <-d.book.first:
 		return fmt.Sprintf("%s and %s hear each other", v.name, v.agent), nil
@@ -282,8 +279,8 @@ func (d *demo) watch(ctx context.Context) {
 	if d.term.live() {
 		pace = drawEvery
 	}
-	if d.length > 0 {
-		v.closes = d.opened.Add(d.length)
+	if d.opts.length > 0 {
+		v.closes = d.opened.Add(d.opts.length)
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, v.closes)
 		defer cancel()
@@ -300,7 +297,7 @@ func (d *demo) watch(ctx context.Context) {
 
 // close ends everything that was started, in the order in which it needs each
 // other. After a failure the logs stay.
-func (d *demo) close(failed bool) error {
+func (d *demo) close(ctx context.Context, failed bool) error {
 	d.term.say("", "Closing: hanging up, then the phones, Ringmaster and Asterisk …")
 	began := time.Now()
 	d.people.end()
@@ -308,7 +305,7 @@ func (d *demo) close(failed bool) error {
 		d.feed.settle()
 	}
 	d.eyes.end()
-	errs := []error{d.unplug(failed), d.server.stop()}
+	errs := []error{d.unplug(ctx, failed), d.server.stop()}
 	if d.pbx != nil {
 		errs = append(errs, d.pbx.Stop())
 	}
@@ -323,7 +320,7 @@ func (d *demo) close(failed bool) error {
 
 // unplug closes every phone at the same time. After a failure they do not say
 // goodbye: who should hear it may be gone.
-func (d *demo) unplug(failed bool) error {
+func (d *demo) unplug(ctx context.Context, failed bool) error {
 	var trunk sync.WaitGroup
 	var err error
 	if d.trunk != nil {
@@ -333,7 +330,7 @@ func (d *demo) unplug(failed bool) error {
 		if failed {
 			return k.phone.Close()
 		}
-		return k.leave()
+		return k.leave(ctx)
 	})
 	trunk.Wait()
 	return errors.Join(desks, err)
@@ -344,12 +341,19 @@ func (d *demo) clean(failed bool) error {
 	if !failed || d.server == nil {
 		return os.RemoveAll(d.dir)
 	}
-	kept := filepath.Join(d.dir, "asterisk.log")
-	if err := os.Rename(filepath.Join(d.dir, "asterisk", "log", "full"), kept); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	err := os.Rename(filepath.Join(d.dir, "asterisk", "log", "full"), filepath.Join(d.dir, "asterisk.log"))
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil // it did not get that far
+	}
+	entries, readErr := os.ReadDir(d.dir)
+	errs := []error{err, readErr}
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".log" {
+			errs = append(errs, os.RemoveAll(filepath.Join(d.dir, e.Name())))
+		}
 	}
 	d.term.say("The logs are kept in " + d.dir)
-	return errors.Join(os.RemoveAll(filepath.Join(d.dir, "data")), os.RemoveAll(filepath.Join(d.dir, "asterisk")))
+	return errors.Join(errs...)
 }
 
 // verdict says how it was, and fails unless two parties heard each other.

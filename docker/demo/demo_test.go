@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -89,7 +88,7 @@ func start(t *testing.T, args ...string) *show {
 		t.Fatal(err)
 	}
 	// Not below the test's name, which would be too long for a socket's path.
-	tmp, err := os.MkdirTemp("", "rmdt")
+	tmp, err := os.MkdirTemp("", "rmdt") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,19 +317,19 @@ func TestFreeAddress(t *testing.T) {
 	}
 	defer first.Close()
 	port := first.Addr().(*net.TCPAddr).Port
-	got, taken, err := freeAddress(fmt.Sprintf("127.0.0.1:%d", port))
+	got, taken, err := freeAddress(t.Context(), fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil || !taken || got == first.Addr().String() {
 		t.Errorf("beside %s: %s %v %v", first.Addr(), got, taken, err)
 	}
 	if other, err := net.Listen("tcp6", "[::1]:0"); err == nil {
 		defer other.Close()
 		port := other.Addr().(*net.TCPAddr).Port
-		if got, taken, err := freeAddress(fmt.Sprintf("127.0.0.1:%d", port)); err != nil || !taken {
+		if got, taken, err := freeAddress(t.Context(), fmt.Sprintf("127.0.0.1:%d", port)); err != nil || !taken {
 			t.Errorf("beside %s: %s %v %v", other.Addr(), got, taken, err)
 		}
 	}
 	for _, wrong := range []string{"8080", "127.0.0.1:0", "127.0.0.1:http", "127.0.0.1:70000", "192.0.2.1:8080"} {
-		if got, _, err := freeAddress(wrong); err == nil {
+		if got, _, err := freeAddress(t.Context(), wrong); err == nil {
 			t.Errorf("%s is taken for %s", wrong, got)
 		}
 	}
@@ -360,7 +359,7 @@ func TestOptions(t *testing.T) {
 	for _, args := range [][]string{{"--for", "-1s"}, {"--every", "1ms"}, {"--every", "1h"}, {"now"}} {
 		c := command()
 		c.SetArgs(args)
-		if err := c.ExecuteContext(context.Background()); err == nil || strings.Contains(err.Error(), "\n") {
+		if err := c.ExecuteContext(t.Context()); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", args, err)
 		}
 	}

@@ -71,7 +71,7 @@ func (d *desk) dial(ctx context.Context, code string, typed ...string) error {
 	if err != nil {
 		return err
 	}
-	defer hangUp(call)
+	defer hangUp(ctx, call)
 	if err := call.WaitAnswer(ctx); err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (d *desk) work(ctx context.Context) {
 			return
 		}
 		d.take(ctx, call)
-		if d.took > 0 && rand.Float64() < partPauses {
+		if d.took > 0 && mood() < partPauses {
 			d.rest(ctx)
 		}
 	}
@@ -103,12 +103,12 @@ func (d *desk) work(ctx context.Context) {
 
 // take does with a ringing phone what people do. The first call of the day is answered.
 func (d *desk) take(ctx context.Context, call *phone.Call) {
-	defer hangUp(call)
-	mood := rand.Float64()
+	defer hangUp(ctx, call)
+	m := mood()
 	switch {
-	case d.took > 0 && mood < partIgnores:
+	case d.took > 0 && m < partIgnores:
 		await(ctx, call, time.Minute)
-	case d.took > 0 && mood < partIgnores+partRejects:
+	case d.took > 0 && m < partIgnores+partRejects:
 		if await(ctx, call, between(time.Second, 3*time.Second)) {
 			_ = call.Reject(ctx, 603) // fails when the caller was faster
 		}
@@ -131,7 +131,7 @@ func (d *desk) talk(ctx context.Context, call *phone.Call) {
 	v.pickedUp(d.agent.Name, d.phone.ToneHz())
 	length := between(8*time.Second, 25*time.Second)
 	hold := between(soundMax, 4*length)
-	if rand.Float64() >= partHolds {
+	if mood() >= partHolds {
 		hold = time.Hour
 	}
 	for began := time.Now(); time.Since(began) < length; {
@@ -157,7 +157,10 @@ func (d *desk) hold(ctx context.Context, call *phone.Call) {
 
 // rest pauses for a coffee and comes back, by feature codes.
 func (d *desk) rest(ctx context.Context) {
-	reason := string("12"[rand.IntN(2)])
+	reason := "1"
+	if mood() < 0.5 {
+		reason = "2"
+	}
 	if d.dial(ctx, d.codes.Pause, reason) == nil {
 		sleep(ctx, between(8*time.Second, 15*time.Second))
 	}
@@ -170,8 +173,8 @@ func (d *desk) rest(ctx context.Context) {
 }
 
 // leave takes the phone off the PBX.
-func (d *desk) leave() error {
-	ctx, cancel := context.WithTimeout(context.Background(), goodbyeMax)
+func (d *desk) leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, goodbyeMax)
 	defer cancel()
 	return errors.Join(d.phone.Unregister(ctx), d.phone.Close())
 }
@@ -197,8 +200,9 @@ func await(ctx context.Context, call *phone.Call, d time.Duration) bool {
 	}
 }
 
-func hangUp(call *phone.Call) {
-	ctx, cancel := context.WithTimeout(context.Background(), goodbyeMax)
+// hangUp ends a call also when ctx is over: that is when most calls end.
+func hangUp(ctx context.Context, call *phone.Call) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbyeMax)
 	defer cancel()
 	_ = call.Hangup(ctx) // a far end that does not answer is gone
 }
@@ -215,7 +219,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 func between(low, high time.Duration) time.Duration {
-	return low + rand.N(high-low)
+	return low + rand.N(high-low) //nolint:gosec // no secret
+}
+
+// mood is how somebody feels just now, from 0 to 1.
+func mood() float64 {
+	return rand.Float64() //nolint:gosec // no secret
 }
 
 // each does something with every desk at the same time.

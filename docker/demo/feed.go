@@ -69,7 +69,7 @@ func (f *feed) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	var floor orchestrator.Live
 	if err := json.NewDecoder(body).Decode(&floor); err != nil {
 		return fmt.Errorf("read the floor: %w", err)
@@ -87,7 +87,7 @@ func (f *feed) follow(ctx context.Context, last *string) error {
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, eventMax)
 	event := ""
@@ -128,7 +128,7 @@ func (f *feed) get(ctx context.Context, path, last string) (io.ReadCloser, error
 		return nil, err
 	}
 	if answer.StatusCode != http.StatusOK {
-		answer.Body.Close()
+		_ = answer.Body.Close()
 		return nil, fmt.Errorf("GET %s: %s", path, answer.Status)
 	}
 	return answer.Body, nil

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,7 @@ func readRoster() (roster, error) {
 
 // withSwitch is center.yaml and the PBX it does not know.
 func withSwitch(pbx *lab.Asterisk) []byte {
-	return fmt.Appendf(centerFile[:len(centerFile):len(centerFile)], `
+	return fmt.Appendf(slices.Clip(centerFile), `
 switches:
   - id: pbx
     name: Asterisk of the demo
@@ -53,14 +54,30 @@ switches:
 type person struct{ name, number string }
 
 var people = []person{
-	{"Jonas Weber", "+493023125101"}, {"Grace O'Brien", "+442079460102"}, {"Mia Schulz", "+493023125103"},
-	{"Samuel Adeyemi", "+442079460104"}, {"Lucía Romero", "+12025550105"}, {"Tom Becker", "+493023125106"},
-	{"Priya Nair", "+442079460107"}, {"Noah Fischer", "+493023125108"}, {"Emma Wright", "+442079460109"},
-	{"Felix Braun", "+493023125110"}, {"Aisha Rahman", "+442079460111"}, {"Lena Hoffmann", "+493023125112"},
-	{"Jack Miller", "+12025550113"}, {"Sofia Rossi", "+493023125114"}, {"Oscar Nilsson", "+493023125115"},
-	{"Hannah Klein", "+493023125116"}, {"Kofi Mensah", "+442079460117"}, {"Zoë Peters", "+493023125118"},
-	{"Yuki Tanaka", "+12025550119"}, {"Paul Wagner", "+493023125120"}, {"Ines Costa", "+493023125121"},
-	{"David Cohen", "+12025550122"}, {"Marta Nowak", "+493023125123"}, {"Liam Murphy", "+442079460124"},
+	{"Jonas Weber", "+493023125101"},
+	{"Grace O'Brien", "+442079460102"},
+	{"Mia Schulz", "+493023125103"},
+	{"Samuel Adeyemi", "+442079460104"},
+	{"Lucía Romero", "+12025550105"},
+	{"Tom Becker", "+493023125106"},
+	{"Priya Nair", "+442079460107"},
+	{"Noah Fischer", "+493023125108"},
+	{"Emma Wright", "+442079460109"},
+	{"Felix Braun", "+493023125110"},
+	{"Aisha Rahman", "+442079460111"},
+	{"Lena Hoffmann", "+493023125112"},
+	{"Jack Miller", "+12025550113"},
+	{"Sofia Rossi", "+493023125114"},
+	{"Oscar Nilsson", "+493023125115"},
+	{"Hannah Klein", "+493023125116"},
+	{"Kofi Mensah", "+442079460117"},
+	{"Zoë Peters", "+493023125118"},
+	{"Yuki Tanaka", "+12025550119"},
+	{"Paul Wagner", "+493023125120"},
+	{"Ines Costa", "+493023125121"},
+	{"David Cohen", "+12025550122"},
+	{"Marta Nowak", "+493023125123"},
+	{"Liam Murphy", "+442079460124"},
 }
 
 // Tones stand for voices: each agent has one, and each caller of the moment.
@@ -126,7 +143,7 @@ type sound struct {
 func newBook() *book {
 	b := &book{visits: map[string]*visit{}, first: make(chan *visit, 1)}
 	b.order = append(b.order, people...)
-	rand.Shuffle(len(b.order), func(i, j int) { b.order[i], b.order[j] = b.order[j], b.order[i] })
+	rand.Shuffle(len(b.order), func(i, j int) { b.order[i], b.order[j] = b.order[j], b.order[i] }) //nolint:gosec // no secret
 	return b
 }
 
@@ -186,7 +203,7 @@ func (b *book) heard(v *visit, mark func(*visit)) {
 // close ends a visit and judges its sound.
 func (b *book) close(v *visit, up time.Duration) {
 	v.mu.Lock()
-	deaf := up > soundMax && !(v.callerHears && v.agentHears)
+	deaf := up > soundMax && (!v.callerHears || !v.agentHears)
 	v.mu.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()

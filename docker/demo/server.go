@@ -53,7 +53,7 @@ func program() (string, error) {
 
 // freeAddress is listen, or the same with the next free port. "localhost" in a
 // browser may mean either loopback address, so neither may be another program's.
-func freeAddress(listen string) (address string, taken bool, err error) {
+func freeAddress(ctx context.Context, listen string) (address string, taken bool, err error) {
 	host, text, err := net.SplitHostPort(listen)
 	if err != nil {
 		return "", false, fmt.Errorf("--listen %q: want host:port", listen)
@@ -63,7 +63,7 @@ func freeAddress(listen string) (address string, taken bool, err error) {
 		return "", false, fmt.Errorf("--listen %q: want a port from 1 to 65535", listen)
 	}
 	for port := int(first); port < int(first)+portsTried && port <= 65535; port++ {
-		switch err := tryPort(host, port); {
+		switch err := tryPort(ctx, host, port); {
 		case err == nil:
 			return net.JoinHostPort(host, strconv.Itoa(port)), port != int(first), nil
 		case !errors.Is(err, syscall.EADDRINUSE):
@@ -73,13 +73,14 @@ func freeAddress(listen string) (address string, taken bool, err error) {
 	return "", false, fmt.Errorf("--listen %s: that port and the next %d are taken", listen, portsTried-1)
 }
 
-func tryPort(host string, port int) error {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+func tryPort(ctx context.Context, host string, port int) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	other, err := net.Listen("tcp6", fmt.Sprintf("[::1]:%d", port))
+	defer func() { _ = l.Close() }()
+	other, err := lc.Listen(ctx, "tcp6", fmt.Sprintf("[::1]:%d", port))
 	if err != nil {
 		if host == "127.0.0.1" && errors.Is(err, syscall.EADDRINUSE) {
 			return err
@@ -99,8 +100,8 @@ func launch(path, dir, prompts, address string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(path, "serve", "--data", filepath.Join(dir, "data"), "--listen", address, "--prompts", prompts)
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir) // what a killed one leaves goes with the folder
+	cmd := exec.Command(path, "serve", "--data", filepath.Join(dir, "data"), "--listen", address, "--prompts", prompts) //nolint:gosec,noctx // our own program, ended by stop
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)                                                                       // what a killed one leaves goes with the folder
 	cmd.Stderr = logs
 	// In a group of its own Ctrl-C does not reach it: calls are hung up first.
 	// When this process dies in any way, it ends as if it was asked to.
@@ -114,7 +115,7 @@ func launch(path, dir, prompts, address string) (*server, error) {
 		// The kernel ties the death signal to the thread that started the child.
 		runtime.LockOSThread()
 		defer close(s.done)
-		defer logs.Close()
+		defer func() { _ = logs.Close() }()
 		err := cmd.Start()
 		s.process = cmd.Process
 		started <- err
@@ -174,7 +175,7 @@ func (s *server) crash() error {
 func (s *server) apply(ctx context.Context, config []byte) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, applyMax)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, s.program, "apply", "-f", "-", "--yes")
+	cmd := exec.CommandContext(ctx, s.program, "apply", "-f", "-", "--yes") //nolint:gosec // our own program
 	cmd.Env = append(os.Environ(), "RINGMASTER_URL="+s.url, "RINGMASTER_KEY="+s.key)
 	cmd.Stdin = bytes.NewReader(config)
 	out, err := cmd.CombinedOutput()

@@ -51,11 +51,16 @@ func (t *terminal) size() (width, height int) {
 	return width, height
 }
 
+// print needs no error: a terminal that is gone ends the demo by its signal.
+func (t *terminal) print(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.out, format, args...)
+}
+
 // say prints lines for good. What is said before the panel appears stays above it.
 func (t *terminal) say(lines ...string) {
 	t.forget()
 	for _, line := range lines {
-		fmt.Fprintln(t.out, line)
+		t.print("%s\n", line)
 	}
 	t.above = append(t.above, lines...)
 }
@@ -64,20 +69,20 @@ func (t *terminal) say(lines ...string) {
 func (t *terminal) step(of int, what string, do func() (string, error)) error {
 	t.steps++
 	head := fmt.Sprintf("[%d/%d] %s … ", t.steps, of, what)
-	fmt.Fprint(t.out, head)
+	t.print("%s", head)
 	began := time.Now()
 	stop := t.clock(head, began)
 	result, err := do()
 	stop()
 	took := seconds(time.Since(began))
 	if err != nil {
-		fmt.Fprintln(t.out, "failed after", took)
+		t.print("failed after %s\n", took)
 		return err
 	}
 	if result != "" {
 		took = result + ", " + took
 	}
-	fmt.Fprintln(t.out, took)
+	t.print("%s\n", took)
 	t.above = append(t.above, head+took)
 	return nil
 }
@@ -97,14 +102,14 @@ func (t *terminal) clock(head string, began time.Time) (stop func()) {
 			case <-quit:
 				return
 			case <-tick.C:
-				fmt.Fprintf(t.out, "\r%s%d s", head, int(time.Since(began).Seconds()))
+				t.print("\r%s%d s", head, int(time.Since(began).Seconds()))
 			}
 		}
 	}()
 	return func() {
 		close(quit)
 		<-gone
-		fmt.Fprintf(t.out, "\r\x1b[K%s", head)
+		t.print("\r\x1b[K%s", head)
 	}
 }
 
@@ -141,7 +146,7 @@ func (t *terminal) draw(rows []row) {
 		b.WriteString(line)
 	}
 	b.WriteString("\x1b[J")
-	io.WriteString(t.out, b.String()) //nolint:errcheck // a terminal that is gone ends the demo by its signal
+	t.print("%s", b.String())
 	t.drawn, t.width, t.tall = lines, width, tall
 }
 
@@ -183,21 +188,21 @@ const (
 // A text that fills the last column is followed by nothing to clear: terminals
 // would clear that column instead.
 func (r row) in(width int, colour bool) string {
-	const clear = "\x1b[K\r\n"
+	const rest = "\x1b[K\r\n"
 	text := []rune(r.text)
 	switch {
 	case r.whole && len(text) > 0 && len(text)%width == 0:
 		return string(text) + "\r\n"
 	case r.whole:
-		return string(text) + clear
+		return string(text) + rest
 	case len(text) >= width:
 		text = append(text[:max(0, width-2)], '…')
 	}
 	from, to := min(r.from, len(text)), min(r.to, len(text))
 	if !colour || r.style == plain || from >= to {
-		return string(text) + clear
+		return string(text) + rest
 	}
-	return string(text[:from]) + "\x1b[" + string(r.style) + "m" + string(text[from:to]) + "\x1b[0m" + string(text[to:]) + clear
+	return string(text[:from]) + "\x1b[" + string(r.style) + "m" + string(text[from:to]) + "\x1b[0m" + string(text[to:]) + rest
 }
 
 func line(format string, args ...any) row { return row{text: fmt.Sprintf(format, args...)} }
