@@ -163,17 +163,18 @@ func (r *Runner) Run(ctx context.Context) error {
 	watchCtx, stop := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { r.watch(watchCtx) })
-	for _, id := range r.floor.Attached() {
-		// What was attached before the restart is not attached now.
-		r.inbox <- message{event: o.SwitchLost{Switch: id, Reason: "restart"}, at: time.Now()}
+	err := r.forgetSwitches()
+	if err == nil {
+		err = r.loop(ctx)
 	}
-	err := r.loop(ctx)
 	stop()
 	watch.Wait()
 	r.switches.close()
 	r.lanes.drain()
 	r.pins.close()
-	if saveErr := r.cfg.Journal.WriteSnapshot(r.floor.Seq, r.floor.Image()); saveErr != nil && err == nil {
+	// Inputs that caused no fact are not in the journal.
+	last := min(r.floor.Seq, r.cfg.Journal.LastSeq())
+	if saveErr := r.cfg.Journal.WriteSnapshot(last, r.floor.Image()); saveErr != nil && err == nil {
 		err = fmt.Errorf("write last snapshot: %w", saveErr)
 	}
 	r.feed.close()
@@ -186,6 +187,17 @@ func (r *Runner) post(ctx context.Context, m message) {
 	case <-ctx.Done():
 	case <-r.done:
 	}
+}
+
+// forgetSwitches tells the floor before anything else, its own deadlines
+// included, that what was attached before the restart is not attached now.
+func (r *Runner) forgetSwitches() error {
+	for _, id := range r.floor.Attached() {
+		if err := r.batch(message{event: o.SwitchLost{Switch: id, Reason: "restart"}, at: time.Now()}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loop is the floor's goroutine.
