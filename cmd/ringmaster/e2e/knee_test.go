@@ -21,9 +21,9 @@ import (
 // The burst: more callers a second than Asterisk bears on two cores together
 // with everything else here, and more free agents than may be dialled at once.
 const (
-	burstCallers = 100
-	burstRate    = 50 // a second
-	burstAgents  = 60
+	burstCallers = 80
+	burstRate    = 40 // a second
+	burstAgents  = 30
 	// dialsAtMost is what the adapter's cap lets out in any one second: 30, and
 	// 10 saved up before (adapters/asterisk Config).
 	dialsAtMost = 30 + 10
