@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringmaster/api/center"
-	"ringmaster/api/gen"
 )
 
 // server is where center's client finds the API.
@@ -80,7 +79,7 @@ that are left out stay as they are. Calls in progress are not touched.`,
 		if err := center.Print(c.OutOrStdout(), plan); err != nil {
 			return err
 		}
-		if dry || plan.Create+plan.Change+plan.Delete == 0 && !hasSecrets(f.Change) {
+		if dry || plan.Create+plan.Change+plan.Delete == 0 {
 			return nil
 		}
 		if !yes && !agreed(c) {
@@ -131,26 +130,6 @@ func located(f *center.File, err error) error {
 		return err
 	}
 	return f.Locate(refused.Problem.Errors)
-}
-
-// hasSecrets reports whether the file sets a secret, which no plan can show as
-// a difference.
-func hasSecrets(c gen.ConfigurationChange) bool {
-	if c.Agents != nil {
-		for _, a := range *c.Agents {
-			if a.PIN != "" {
-				return true
-			}
-		}
-	}
-	if c.Switches != nil {
-		for _, s := range *c.Switches {
-			if s.Password != "" {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func agreed(c *cobra.Command) bool {
