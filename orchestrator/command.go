@@ -51,9 +51,16 @@ type (
 		Display    Party
 		Timeout    Millis
 		AutoAnswer bool
+		// Number is dialled through Endpoint, which is then a trunk; "" rings
+		// the endpoint itself.
+		Number string
 	}
 	// Answer answers an offered leg.
 	Answer struct{ Leg LegID }
+	// Ring tells an unanswered caller that it rings (SIP 180). EarlyMedia opens
+	// the way for sound before the answer (SIP 183). Both are idempotent.
+	Ring       struct{ Leg LegID }
+	EarlyMedia struct{ Leg LegID }
 	// Hangup ends a leg with a Q.850 cause. On a leg that is gone, or still
 	// being dialled, it is not an error: it must never come to life.
 	Hangup struct {
@@ -82,12 +89,84 @@ type (
 		Leg    LegID
 		Digits string
 	}
+	// Mute stops what the leg says (MuteIn) or hears (MuteOut); Off ends it.
+	// Idempotent.
+	Mute struct {
+		Leg       LegID
+		Direction Direction
+		Off       bool
+	}
+	// Display changes what the leg's phone shows of the other party.
+	Display struct {
+		Leg   LegID
+		Party Party
+	}
+	// SetVariable leaves a value at the leg for the switch's own dialplan, as
+	// RM_<Name>. ReadVariable asks for one; VariableRead answers. Name is
+	// 1 to 32 letters, digits and '_', beginning with a letter.
+	SetVariable struct {
+		Leg         LegID
+		Name, Value string
+	}
+	ReadVariable struct {
+		Leg  LegID
+		Name string
+	}
+	// DetectMachine listens whether a person or a machine answered;
+	// MachineDetected tells. Where Capabilities.DetectsMachine is false it is
+	// rejected, "unsupported".
+	DetectMachine struct{ Leg LegID }
 	// Release gives a leg back to the switch's dialplan.
 	Release struct {
 		Leg       LegID
 		Context   string
 		Extension string
 	}
+)
+
+// Actions on a recording. It belongs to a leg and follows it from bridge to
+// bridge: on the left what the leg says, on the right what it hears.
+type (
+	// StartRecording is confirmed by RecordingStarted, or by RecordingDone
+	// with a fault. Repeated with the same Recording it is ResultAlready.
+	StartRecording struct {
+		Leg       LegID
+		Recording RecordingID
+	}
+	StopRecording struct {
+		Leg       LegID
+		Recording RecordingID
+	}
+	// Mask writes silence on both sides and keeps the timeline; Off ends it.
+	// Idempotent on every switch: a repeated Mask never un-masks. When its fate
+	// is unknown the adapter ends the recording rather than guess.
+	Mask struct {
+		Leg       LegID
+		Recording RecordingID
+		Off       bool
+	}
+)
+
+// Supervise lets Leg hear Target's talk, and more by Mode. Told again with
+// another Mode it changes while they talk. It ends with StopSupervising, or
+// with either leg.
+type (
+	Supervise struct {
+		Leg    LegID // of the supervisor
+		Target LegID // of the agent
+		Mode   Supervision
+	}
+	StopSupervising struct{ Leg LegID }
+)
+
+// Answers to TransferAsked. After AcceptTransfer the phone is told that it
+// succeeded; what becomes of the party is ordered apart. After RejectTransfer
+// the phone is told no and both talk as before: where
+// Capabilities.TalksWhileAsked is false the switch joins them again by itself
+// (Joined is told).
+type (
+	AcceptTransfer struct{ Leg LegID }
+	RejectTransfer struct{ Leg LegID }
 )
 
 // Actions on bridges.
@@ -98,6 +177,12 @@ type (
 		Bridge BridgeID
 		Stamp  Stamp
 		A, B   LegID
+	}
+	// Join puts a further leg into a bridge in which two already talk. Where
+	// Capabilities.JoinGap is not zero they are silent for about so long.
+	Join struct {
+		Leg    LegID
+		Bridge BridgeID
 	}
 	// Separate takes a leg out of its bridge; it stays in our care.
 	Separate struct {
@@ -121,6 +206,41 @@ func (Release) action()     {}
 func (Connect) action()     {}
 func (Separate) action()    {}
 func (CloseBridge) action() {}
+
+func (Ring) action()            {}
+func (EarlyMedia) action()      {}
+func (Mute) action()            {}
+func (Display) action()         {}
+func (SetVariable) action()     {}
+func (ReadVariable) action()    {}
+func (DetectMachine) action()   {}
+func (StartRecording) action()  {}
+func (StopRecording) action()   {}
+func (Mask) action()            {}
+func (Supervise) action()       {}
+func (StopSupervising) action() {}
+func (AcceptTransfer) action()  {}
+func (RejectTransfer) action()  {}
+func (Join) action()            {}
+
+// Direction is a side of a leg's sound, seen from the switch.
+type Direction string
+
+// The directions.
+const (
+	MuteIn  Direction = "in"  // what the leg says
+	MuteOut Direction = "out" // what the leg hears
+)
+
+// Supervision is what a supervisor can do in a talk.
+type Supervision string
+
+// The modes.
+const (
+	Listen  Supervision = "listen"  // hears both, is heard by nobody
+	Whisper Supervision = "whisper" // is heard by the agent only
+	Barge   Supervision = "barge"   // is heard by both
+)
 
 // CommandResult is a switch's answer. Only events confirm; this answers.
 type CommandResult string

@@ -46,8 +46,18 @@ type (
 		Endpoint string // of the authenticated device; "" for a trunk unknown by name
 		SIPCall  string // SIP Call-ID, "" when unknown
 	}
-	// LegRinging is the far phone ringing.
+	// SwitchOverloaded is a switch past what it can carry, or (Over false) fit
+	// again. Calls go on; new dials are refused by the adapter meanwhile.
+	SwitchOverloaded struct {
+		Switch SwitchID
+		Over   bool
+		Reason string
+	}
+
+	// LegRinging is the far phone ringing. LegEarly is sound from it before the
+	// answer.
 	LegRinging struct{ Leg LegID }
+	LegEarly   struct{ Leg LegID }
 	// LegUp is a leg answered, ours or theirs.
 	LegUp struct{ Leg LegID }
 	// LegHold is a phone putting its peer on hold; LegUnhold is it back.
@@ -73,6 +83,56 @@ type (
 		Play   PlayID
 		Status PlayStatus
 	}
+	// RecordingStarted is the first sound on disk. RecordingDone is its end, for
+	// whatever reason; Files are paths on the switch, one of two channels or
+	// two of one (left, right). Fault is empty when all went well.
+	RecordingStarted struct {
+		Leg       LegID
+		Recording RecordingID
+	}
+	RecordingDone struct {
+		Leg       LegID
+		Recording RecordingID
+		Files     []string
+		Length    Millis
+		Fault     string
+	}
+	// MachineDetected answers DetectMachine. Cause is the switch's own word.
+	MachineDetected struct {
+		Leg     LegID
+		Verdict MachineVerdict
+		Cause   string
+	}
+	// VariableRead answers ReadVariable; Value is attacker's text like Party.
+	VariableRead struct {
+		Leg         LegID
+		Name, Value string
+	}
+	// TransferAsked is a desk phone asking by its own key that the party it
+	// talks to be sent elsewhere (SIP REFER, RFC 3515; attended: with Replaces,
+	// RFC 3891). Nothing is final until AcceptTransfer or RejectTransfer. Where
+	// Capabilities.TalksWhileAsked is false both have left their bridge already.
+	TransferAsked struct {
+		Leg     LegID  // of the asking phone
+		Party   LegID  // who is to be sent
+		Target  string // blind: the number dialled
+		Consult LegID  // attended: the asking phone's other leg
+		Peer    LegID  // attended: who is at the other end of Consult, "" if nobody
+	}
+	// TransferHappened is a transfer the switch has done by itself, on a switch
+	// whose Capabilities.AsksAttended is false. The fields are TransferAsked's.
+	// With a Peer, Party has taken the place of Consult in its bridge (Left and
+	// Joined are told); without one Party is alone, in our care. Leg and
+	// Consult are still to be hung up.
+	TransferHappened struct {
+		Leg, Party LegID
+		Target     string
+		Consult    LegID
+		Peer       LegID
+	}
+	// LegReplaced is a leg that goes on under another id, after the switch put
+	// one connection in the place of another (SIP Replaces).
+	LegReplaced struct{ Old, New LegID }
 	// LegReleased is a leg given back to the dialplan: alive, not ours.
 	LegReleased struct{ Leg LegID }
 	// LegEnded is the end of a leg. Cause is Q.850, SIP the response code
@@ -146,6 +206,15 @@ func (Joined) event()           {}
 func (Left) event()             {}
 func (PlayDone) event()         {}
 func (LegReleased) event()      {}
+func (SwitchOverloaded) event() {}
+func (LegEarly) event()         {}
+func (RecordingStarted) event() {}
+func (RecordingDone) event()    {}
+func (MachineDetected) event()  {}
+func (VariableRead) event()     {}
+func (TransferAsked) event()    {}
+func (TransferHappened) event() {}
+func (LegReplaced) event()      {}
 func (LegEnded) event()         {}
 func (EndpointChanged) event()  {}
 func (CommandDone) event()      {}
@@ -163,6 +232,7 @@ type Entry string
 const (
 	EntryIn    Entry = "in"    // from a trunk: a caller
 	EntryAgent Entry = "agent" // from a desk phone
+	EntryLink  Entry = "link"  // from another switch of ours
 )
 
 // Party is who is at the other end, as the switch told it. It is attacker's
@@ -181,6 +251,16 @@ const (
 	PlayFinished PlayStatus = "finished"
 	PlayStopped  PlayStatus = "stopped"
 	PlayFailed   PlayStatus = "failed"
+)
+
+// MachineVerdict is what answered.
+type MachineVerdict string
+
+// The verdicts.
+const (
+	VerdictPerson  MachineVerdict = "person"
+	VerdictMachine MachineVerdict = "machine"
+	VerdictUnsure  MachineVerdict = "unsure" // silence, or the switch could not tell
 )
 
 // EndedBy is who ended a leg.

@@ -22,6 +22,8 @@ type (
 	BridgeID string
 	OfferID  string
 	PlayID   string
+
+	RecordingID string
 )
 
 // Minter makes UUIDv7 identifiers (RFC 9562 section 5.7) from an input's place
