@@ -38,6 +38,9 @@ func tellCall(d orchestrator.Deed) string {
 	case orchestrator.NodeEntered:
 		return fmt.Sprintf("at node %s (%s)%s", d.Node, d.Type, by(d.Via))
 	case orchestrator.DigitTaken:
+		if d.Early {
+			return "pressed " + d.Digit + " early: the next menu gets it"
+		}
 		return "pressed " + d.Digit
 	case orchestrator.MenuDecided:
 		return menuDecided(d)

@@ -65,10 +65,12 @@ type (
 		Type    NodeType `json:"type"`
 		Via     string   `json:"via,omitempty"`
 	}
-	// DigitTaken is a digit a menu took.
+	// DigitTaken is a digit a menu took. Early is one pressed during a play
+	// before the menu: it is kept, and taken when the menu asks.
 	DigitTaken struct {
 		Call  CallID `json:"call"`
 		Digit string `json:"digit"`
+		Early bool   `json:"early,omitempty"`
 	}
 	// MenuDecided ends one try of a menu: a choice, ExitTimeout or ExitInvalid.
 	MenuDecided struct {

@@ -46,7 +46,8 @@ type Node struct {
 	Play []Media `json:"play,omitempty"` // play: what is heard; menu: the question
 
 	// Menu. Digits are collected until one choice matches whole, no choice
-	// can match any more, or time is up.
+	// can match any more, or time is up. What was pressed during a play node
+	// before it counts as pressed here, and then nothing is asked.
 	Timeout    Millis  `json:"timeout_ms,omitempty"`     // silence after the question; default 5 s
 	InterDigit Millis  `json:"inter_digit_ms,omitempty"` // between digits; default 3 s
 	Retries    int     `json:"retries,omitempty"`        // times the question is repeated; default 2, -1 for none

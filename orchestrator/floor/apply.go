@@ -44,6 +44,7 @@ func (f *Floor) fold(fact o.Fact) {
 	case o.PlayStarted:
 		f.applyPlay(d.Call, d.Leg, d.Play, d.Purpose)
 	case o.PlayEnded:
+		f.applySilence(d)
 		f.applyPlay(d.Call, d.Leg, "", "")
 	case o.LegStarted, o.LegRang, o.LegAnswered, o.LegJoined, o.LegSeparated, o.LegHeld, o.LegResumed, o.LegClosed:
 		f.applyLeg(d)

@@ -2,6 +2,7 @@ package floor
 
 import (
 	"slices"
+	"strings"
 
 	o "ringmaster/orchestrator"
 	"ringmaster/orchestrator/acd"
@@ -16,13 +17,13 @@ func (f *Floor) applyCall(deed o.Deed) {
 	case o.NodeEntered:
 		f.applyNode(d)
 	case o.DigitTaken:
-		c := f.Calls[d.Call]
-		c.Digits += d.Digit
-		c.NodeBy = f.At.Add(interDigit(c))
-		f.touch(c)
+		f.applyDigit(d)
 	case o.MenuDecided:
 		c := f.Calls[d.Call]
-		c.Digits = ""
+		c.Digits, c.Silent = "", 0
+		if d.Exit != d.Digits {
+			c.Early = ""
+		}
 		if d.Again {
 			c.Tries++
 		}
@@ -74,6 +75,32 @@ func (f *Floor) applyNode(d o.NodeEntered) {
 	f.touch(c)
 }
 
+// applyDigit folds a digit. While early ones are there, those are what a menu
+// takes, in order.
+func (f *Floor) applyDigit(d o.DigitTaken) {
+	c := f.Calls[d.Call]
+	if d.Early {
+		c.Early += d.Digit
+		return
+	}
+	c.Early = strings.TrimPrefix(c.Early, d.Digit)
+	c.Digits += d.Digit
+	c.NodeBy = f.At.Add(interDigit(c))
+	f.touch(c)
+}
+
+// applySilence counts the prompts in a row of which nothing was heard.
+func (f *Floor) applySilence(d o.PlayEnded) {
+	c := f.Calls[d.Call]
+	switch {
+	case c == nil || c.Purpose != o.PurposePrompt:
+	case d.Status == o.PlayFailed:
+		c.Silent++
+	default:
+		c.Silent = 0
+	}
+}
+
 // phase moves a call on and books the time it spent.
 func (f *Floor) phase(c *call, to o.CallPhase) {
 	spent := f.At.Sub(c.Since)
@@ -95,6 +122,7 @@ func (f *Floor) applyQueued(d o.CallQueued) {
 	f.phase(c, o.PhaseQueued)
 	c.QueueID, c.QueueVersion, c.queue = d.Queue, d.Version, f.queueVersion(d.Queue, d.Version)
 	c.Bucket, c.Priority, c.Queued, c.NodeBy = bucketOf(c.queue), d.Priority, d.Arrived, zero
+	c.Early, c.Silent = "", 0
 	c.MaxWaitAt, c.AnnounceAt = zero, zero
 	if c.queue.MaxWait > 0 {
 		c.MaxWaitAt = d.Arrived.Add(c.queue.MaxWait.Duration())

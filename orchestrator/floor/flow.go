@@ -46,7 +46,7 @@ func (f *Floor) begin(c *call, n o.Node) (exit string, through bool) {
 	case o.NodePlay:
 		f.play(c, o.PurposePrompt, n.Play)
 	case o.NodeMenu:
-		f.play(c, o.PurposeQuestion, n.Play)
+		return f.question(c, n)
 	case o.NodeHours:
 		return f.openNow(n.Hours), true
 	case o.NodeQueue:
@@ -157,6 +157,9 @@ func (f *Floor) promptDone(c *call, status o.PlayStatus) {
 	switch {
 	case n.Type == o.NodeMenu:
 		f.play(c, o.PurposeQuestion, n.Play)
+	case status == o.PlayFailed && c.Silent >= ivr.Budget:
+		// A play that fails does not wait: a loop of such nodes would spin.
+		f.end(c, o.Outcome{Result: o.ResultSystem, Reason: o.ReasonFlowBudget}, o.CauseNormal)
 	case status == o.PlayFailed:
 		f.follow(c, o.ExitFailed)
 	default:
@@ -175,17 +178,55 @@ func (f *Floor) digit(e o.Digit) {
 		return
 	}
 	n := f.node(c)
-	if n.Type != o.NodeMenu || !strings.Contains("0123456789*#", e.Digit) || c.Purpose == o.PurposePrompt {
+	if len(e.Digit) != 1 || !strings.Contains("0123456789*#", e.Digit) {
 		return
 	}
-	f.emit(o.DigitTaken{Call: c.ID, Digit: e.Digit})
-	f.stopPlay(c)
+	switch {
+	case n.Type == o.NodePlay && len(c.Early) < earlyMax:
+		// Who knows the menu need not hear the greeting out. The node does:
+		// it may say what the law wants said.
+		f.emit(o.DigitTaken{Call: c.ID, Digit: e.Digit, Early: true})
+	case n.Type == o.NodeMenu && c.Purpose != o.PurposePrompt:
+		// While it is told that a choice was wrong, the menu takes nothing:
+		// the rest of a wrong number would be the next wrong choice.
+		f.emit(o.DigitTaken{Call: c.ID, Digit: e.Digit})
+		f.stopPlay(c)
+		f.weigh(c, n)
+	}
+}
+
+// earlyMax bounds the digits kept for the menus to come.
+const earlyMax = 20
+
+// weigh leaves a menu when the digits so far decide it.
+func (f *Floor) weigh(c *call, n o.Node) {
 	switch ivr.Match(n, c.Digits) {
 	case ivr.Complete:
 		f.choose(c, c.Digits)
 	case ivr.Wrong:
 		f.menuMissed(c, o.ExitInvalid)
 	}
+}
+
+// question asks what a menu asks, or takes what was pressed before it. A
+// choice among that is the exit; a wrong one forgets the rest.
+func (f *Floor) question(c *call, n o.Node) (exit string, through bool) {
+	for c.Early != "" {
+		f.emit(o.DigitTaken{Call: c.ID, Digit: c.Early[:1]})
+		switch ivr.Match(n, c.Digits) {
+		case ivr.Complete:
+			exit = c.Digits
+			f.emit(o.MenuDecided{Call: c.ID, Node: c.Node, Digits: exit, Exit: exit})
+			return exit, true
+		case ivr.Wrong:
+			f.menuMissed(c, o.ExitInvalid)
+			return "", false
+		}
+	}
+	if c.Digits == "" {
+		f.play(c, o.PurposeQuestion, n.Play)
+	}
+	return "", false
 }
 
 // choose leaves a menu by a choice.

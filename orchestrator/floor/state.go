@@ -135,7 +135,9 @@ type call struct {
 	Node        string
 	Nodes       int       // entered so far
 	Digits      string    // of a menu, so far
+	Early       string    // digits pressed before the next menu asks
 	Tries       int       // of a menu
+	Silent      int       // prompts in a row that failed
 	NodeBy      time.Time // when the node gives up waiting
 
 	Play    o.PlayID // what the caller hears, if it ends by itself

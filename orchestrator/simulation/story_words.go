@@ -131,6 +131,9 @@ func (s *story) callFact(deed o.Deed) string {
 	case o.NodeEntered:
 		return fmt.Sprintf("%s enters %s", s.name(string(d.Call)), d.Node)
 	case o.DigitTaken:
+		if d.Early {
+			return fmt.Sprintf("%s presses %s early", s.name(string(d.Call)), d.Digit)
+		}
 		return fmt.Sprintf("%s chose %s so far", s.name(string(d.Call)), d.Digit)
 	case o.MenuDecided:
 		if d.Again {
