@@ -8,7 +8,6 @@ import (
 	"io"
 	"regexp"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -25,17 +24,14 @@ const MaxBytes = 8 << 20
 type File struct {
 	Name   string
 	Change gen.ConfigurationChange
-	places map[string]position
+	root   *yaml.Node
 }
-
-// position is where something stands in a file.
-type position struct{ line, column int }
 
 // Read reads a file's text. Every fault it can see comes back at once, as
 // *Faults.
 func Read(name string, text []byte) (*File, error) {
 	if len(text) > MaxBytes {
-		return nil, one(name, fmt.Sprintf("%d bytes are too many, at most %d", len(text), MaxBytes))
+		return nil, one(name, fmt.Sprintf("this is too large: a file has at most %d bytes", MaxBytes))
 	}
 	if !utf8.Valid(text) {
 		return nil, one(name, "this is not UTF-8 text")
@@ -48,15 +44,15 @@ func Read(name string, text []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{places: map[string]position{}}
+	var r reader
 	value := r.value(body, schema, nil)
 	if len(r.faults) == 0 {
-		r.check(value, schema)
+		r.faults = check(body, value, schema)
 	}
 	if len(r.faults) > 0 {
 		return nil, faultsOf(name, r.faults)
 	}
-	f := &File{Name: name, places: r.places}
+	f := &File{Name: name, root: body}
 	return f, remake(value, &f.Change)
 }
 
@@ -118,33 +114,3 @@ func syntax(name string, err error) error {
 	}
 	return &Faults{File: name, Faults: []Fault{fault}}
 }
-
-// Locate finds the lines of faults that the server found in this file.
-func (f *File) Locate(found []gen.FieldError) *Faults {
-	faults := make([]Fault, 0, len(found))
-	for _, e := range found {
-		at := f.at(stepsOf(e.Field))
-		faults = append(faults, Fault{Line: at.line, Column: at.column, Field: e.Field, Message: e.Message})
-	}
-	return faultsOf(f.Name, faults)
-}
-
-// at is the place of a field, or of the nearest thing around it.
-func (f *File) at(steps []string) position {
-	for n := len(steps); n > 0; n-- {
-		if at, ok := f.places[join(steps[:n])]; ok {
-			return at
-		}
-	}
-	return position{}
-}
-
-// stepsOf takes "queues[0].agents[1].level" apart.
-func stepsOf(field string) []string {
-	return strings.FieldsFunc(field, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
-}
-
-// stepEnd ends each step of a joined path; no step holds it.
-const stepEnd = "\x00"
-
-func join(steps []string) string { return strings.Join(steps, stepEnd) }

@@ -18,21 +18,21 @@ import (
 // speaks of. The schema decides what a scalar is: 0049 is a number to YAML and
 // text to whoever dials it.
 type reader struct {
-	places map[string]position
 	faults []Fault
 }
 
+// full is whether there is nothing more to tell: one fault more than is shown,
+// so that it shows that there are more. Whoever walks a document stops then; a
+// few bytes make a fault, and a fault takes a thousand.
+func (r *reader) full() bool { return len(r.faults) > maxFaults }
+
 func (r *reader) fault(at *yaml.Node, path []string, format string, args ...any) {
-	if len(r.faults) > maxFaults {
-		return // one more than is shown, so that it shows that there are more
+	if r.full() {
+		return
 	}
 	r.faults = append(r.faults, Fault{
 		Line: at.Line, Column: at.Column, Field: api.FieldPath(path), Message: fmt.Sprintf(format, args...),
 	})
-}
-
-func (r *reader) place(at *yaml.Node, path []string) {
-	r.places[join(path)] = position{at.Line, at.Column}
 }
 
 // value reads one node. What it cannot read it notes and returns nil for.
@@ -59,9 +59,9 @@ func (r *reader) object(n *yaml.Node, schema *openapi3.Schema, path []string) an
 		return nil
 	}
 	out := map[string]any{}
-	for i := 0; i+1 < len(n.Content) && len(r.faults) <= maxFaults; i += 2 {
+	for i := 0; i+1 < len(n.Content) && !r.full(); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		if key.Kind != yaml.ScalarNode || key.Anchor != "" || strings.Contains(key.Value, stepEnd) {
+		if key.Kind != yaml.ScalarNode || key.Anchor != "" {
 			r.fault(key, path, "this cannot be a field's name")
 			continue
 		}
@@ -76,7 +76,6 @@ func (r *reader) object(n *yaml.Node, schema *openapi3.Schema, path []string) an
 			r.fault(key, inside, "there is no such field%s", suggest(key.Value, slices.Sorted(maps.Keys(schema.Properties))))
 			continue
 		}
-		r.place(key, inside)
 		out[key.Value] = r.value(value, field, inside)
 	}
 	return out
@@ -98,13 +97,16 @@ func (r *reader) list(n *yaml.Node, schema *openapi3.Schema, path []string) any 
 		r.fault(n, path, "is a list: want %s", want(schema))
 		return nil
 	}
+	if most := schema.MaxItems; most != nil && uint64(len(n.Content)) > *most {
+		r.fault(n, path, "%d are too many, at most %d", len(n.Content), *most)
+		return nil
+	}
 	out := make([]any, 0, len(n.Content))
 	for i, item := range n.Content {
-		if len(r.faults) > maxFaults {
+		if r.full() {
 			break
 		}
 		inside := append(slices.Clone(path), strconv.Itoa(i))
-		r.place(item, inside)
 		out = append(out, r.value(item, schema.Items.Value, inside))
 	}
 	return out
@@ -155,25 +157,4 @@ func want(s *openapi3.Schema) string {
 		return "true or false"
 	}
 	return "text"
-}
-
-// check holds the value against the schema's forms and limits.
-func (r *reader) check(value any, schema *openapi3.Schema) {
-	err := schema.VisitJSON(value, openapi3.MultiErrors(), openapi3.VisitAsRequest(), openapi3.DisableReadOnlyValidation())
-	for _, e := range api.SchemaErrors(err) {
-		path := e.JSONPointer()
-		message := api.Reason(e)
-		if len(e.Schema.Enum) > 0 {
-			names := make([]string, 0, len(e.Schema.Enum))
-			for _, v := range e.Schema.Enum {
-				names = append(names, fmt.Sprint(v))
-			}
-			if text, ok := e.Value.(string); ok {
-				message = fmt.Sprintf("%q is not possible%s", text, suggest(text, names))
-			}
-		}
-		f := &File{places: r.places}
-		at := f.at(path)
-		r.faults = append(r.faults, Fault{Line: at.line, Column: at.column, Field: api.FieldPath(path), Message: message})
-	}
 }

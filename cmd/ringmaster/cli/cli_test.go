@@ -88,7 +88,7 @@ func TestOneClearLineOfError(t *testing.T) {
 		{[]string{"explain", "x", "--key", "k", "--url", "http://127.0.0.1:1"}, "is ringmaster serve running there?"},
 		{[]string{"apply"}, "name a file with -f"},
 		{[]string{"apply", "-f", "/nowhere.yaml"}, "no such file"},
-		{[]string{"apply", "-f", huge}, "too many"},
+		{[]string{"apply", "-f", huge}, "too large"},
 		{[]string{"migrate", "up"}, "name a database"},
 		{[]string{"bogus"}, "unknown command"},
 	} {
