@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,7 +30,7 @@ done
 exec chroot "$root" "$binary" -f -C "$dir/etc/asterisk.conf"
 `
 
-// process is one run of Asterisk. A nil process is one that never ran.
+// process is one run of a PBX. A nil process is one that never ran.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process is gone
@@ -38,17 +39,25 @@ type process struct {
 // spawn starts Asterisk in the foreground, in a process group of its own. The
 // kernel kills it when this process dies.
 func spawn(inst installation, dir string) (*process, error) {
+	cmd := exec.Command(inst.binary, "-f", "-C", filepath.Join(dir, "etc", "asterisk.conf"))
+	var attr *syscall.SysProcAttr
+	if inst.root != "" {
+		cmd = exec.Command("sh", "-c", launchScript, "lab", inst.root, dir, inst.binary)
+		attr = rootLike()
+		attr.Unshareflags = syscall.CLONE_NEWNS
+	}
+	return launch(cmd, attr, dir)
+}
+
+// launch runs a PBX with its output in log/console of dir. attr may be nil.
+func launch(cmd *exec.Cmd, attr *syscall.SysProcAttr, dir string) (*process, error) {
 	console, err := os.OpenFile(filepath.Join(dir, "log", "console"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = console.Close() }()
-	cmd := exec.Command(inst.binary, "-f", "-C", filepath.Join(dir, "etc", "asterisk.conf"))
-	attr := &syscall.SysProcAttr{}
-	if inst.root != "" {
-		cmd = exec.Command("sh", "-c", launchScript, "lab", inst.root, dir, inst.binary)
-		attr = rootLike()
-		attr.Unshareflags = syscall.CLONE_NEWNS
+	if attr == nil {
+		attr = &syscall.SysProcAttr{}
 	}
 	attr.Setpgid, attr.Pdeathsig = true, syscall.SIGKILL
 	cmd.SysProcAttr = attr
@@ -79,12 +88,12 @@ func (p *process) run() error {
 		defer close(p.done)
 		runtime.LockOSThread()
 		if err := p.cmd.Start(); err != nil {
-			started <- fmt.Errorf("run asterisk (its chroot needs root or user namespaces): %w", err)
+			started <- fmt.Errorf("run %s (a chroot needs root or user namespaces): %w", p.cmd.Path, err)
 			return
 		}
 		started <- nil
-		// The exit code says nothing here: tests kill Asterisk on purpose, and
-		// waitReady reports an Asterisk that ends by itself.
+		// The exit code says nothing here: tests kill the PBX on purpose, and
+		// waitReady reports one that ends by itself.
 		_ = p.cmd.Wait()
 	}()
 	return <-started
@@ -112,7 +121,7 @@ func (p *process) pid() int {
 // signal sends to the whole process group.
 func (p *process) signal(sig syscall.Signal) error {
 	if !p.running() {
-		return fmt.Errorf("signal asterisk: not running")
+		return errors.New("signal PBX: not running")
 	}
 	return syscall.Kill(-p.cmd.Process.Pid, sig)
 }
@@ -127,7 +136,7 @@ func (p *process) kill() {
 	}
 }
 
-// end asks Asterisk to stop, and kills it when it has not within the patience.
+// end asks the PBX to stop, and kills it when it has not within the patience.
 func (p *process) end(patience time.Duration) {
 	if p.signal(syscall.SIGTERM) != nil {
 		return
