@@ -7,9 +7,10 @@ import (
 	"testing"
 
 	"ringmaster/api/center"
+	"ringmaster/api/client"
 )
 
-func (s *site) center() center.Client { return center.Client{URL: s.url, Key: s.key, HTTP: s.client} }
+func (s *site) center() client.Client { return client.Client{URL: s.url, Key: s.key, HTTP: s.client} }
 
 func TestTheExampleAppliesWithoutAWarningAndExportsAsItself(t *testing.T) {
 	s := newSite(t)
@@ -50,7 +51,7 @@ func TestWhatTheServerRefusesGetsItsLine(t *testing.T) {
 	file, err := center.Read("center.yaml", []byte(text))
 	s.must(err)
 	_, _, err = s.center().Plan(t.Context(), file.Change)
-	refusal, ok := errors.AsType[*center.Refusal](err)
+	refusal, ok := errors.AsType[*client.Refusal](err)
 	if !ok {
 		t.Fatalf("Plan = %v, want a refusal", err)
 	}

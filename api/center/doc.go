@@ -1,5 +1,5 @@
-// Package center reads and writes a call centre as one YAML file, and brings it
-// to a running server: what `ringmaster apply` and `ringmaster export` do.
+// Package center reads and writes a call centre as one YAML file, for
+// `ringmaster apply` and `ringmaster export`; api/client brings it to a server.
 //
 // The file's fields, forms and limits are those of openapi.yaml; there is no
 // second schema. What is wrong is named with line, column and what is allowed.

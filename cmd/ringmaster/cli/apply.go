@@ -6,38 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"ringmaster/api/center"
+	"ringmaster/api/client"
 )
-
-// server is where center's client finds the API.
-type server struct{ url, key string }
-
-func serverFlags(c *cobra.Command) *server {
-	s := &server{}
-	c.Flags().StringVar(&s.url, "url", env("RINGMASTER_URL", "http://127.0.0.1:8080"), "address of Ringmaster (RINGMASTER_URL)")
-	c.Flags().StringVar(&s.key, "key", "", "API key (RINGMASTER_KEY)")
-	return s
-}
-
-var errNoKey = errors.New("no API key: pass --key or set RINGMASTER_KEY (the first start of ringmaster serve printed one)")
-
-func (s *server) client() (center.Client, error) {
-	key := s.key
-	if key == "" {
-		key = os.Getenv("RINGMASTER_KEY")
-	}
-	if key == "" {
-		return center.Client{}, errNoKey
-	}
-	return center.Client{URL: s.url, Key: key, HTTP: &http.Client{Timeout: 10 * time.Minute}}, nil
-}
 
 func apply() *cobra.Command {
 	var file string
@@ -58,7 +34,7 @@ that are left out stay as they are. Calls in progress are not touched.`,
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	c.Flags().BoolVar(&dry, "dry-run", false, "only show what would change")
 	c.Flags().BoolVar(&example, "example", false, "print a commented example file and end")
-	s := serverFlags(c)
+	r := remoteFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if example {
 			_, err := c.OutOrStdout().Write(center.Example)
@@ -68,11 +44,11 @@ that are left out stay as they are. Calls in progress are not touched.`,
 		if err != nil {
 			return err
 		}
-		client, err := s.client()
+		server, err := r.client()
 		if err != nil {
 			return err
 		}
-		plan, tag, err := client.Plan(c.Context(), f.Change)
+		plan, tag, err := server.Plan(c.Context(), f.Change)
 		if err != nil {
 			return located(f, err)
 		}
@@ -85,13 +61,13 @@ that are left out stay as they are. Calls in progress are not touched.`,
 		if !yes && !agreed(c) {
 			return errors.New("nothing was changed")
 		}
-		return applyPlanned(c.Context(), c.OutOrStdout(), client, f, tag)
+		return applyPlanned(c.Context(), c.OutOrStdout(), server, f, tag)
 	}
 	return c
 }
 
-func applyPlanned(ctx context.Context, out io.Writer, client center.Client, f *center.File, tag string) error {
-	done, err := client.Apply(ctx, f.Change, tag)
+func applyPlanned(ctx context.Context, out io.Writer, server client.Client, f *center.File, tag string) error {
+	done, err := server.Apply(ctx, f.Change, tag)
 	if err != nil {
 		return located(f, err)
 	}
@@ -125,7 +101,7 @@ func readCenter(stdin io.Reader, name string) (*center.File, error) {
 
 // located gives the server's faults the lines of the file they are about.
 func located(f *center.File, err error) error {
-	var refused *center.Refusal
+	var refused *client.Refusal
 	if !errors.As(err, &refused) || len(refused.Problem.Errors) == 0 {
 		return err
 	}
@@ -151,13 +127,13 @@ func export() *cobra.Command {
   ringmaster export | diff - center.yaml`,
 		Args: cobra.NoArgs,
 	}
-	s := serverFlags(c)
+	r := remoteFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		client, err := s.client()
+		server, err := r.client()
 		if err != nil {
 			return err
 		}
-		config, err := client.Export(c.Context())
+		config, err := server.Export(c.Context())
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"ringmaster/api/client"
 )
 
 // run is the program with these arguments.
@@ -110,8 +112,8 @@ func TestProblemsAreToldWithTheirFields(t *testing.T) {
 	}))
 	defer server.Close()
 	_, err := run(t, "", "keys", "create", "crm", "--scopes", "everything", "--url", server.URL, "--key", "rm_x")
-	var p problem
-	if !errors.As(err, &p) || err.Error() != "cannot be\n  scopes[0]: no such scope" {
+	var refused *client.Refusal
+	if !errors.As(err, &refused) || err.Error() != "cannot be\n  scopes[0]: no such scope" {
 		t.Errorf("%v", err)
 	}
 }

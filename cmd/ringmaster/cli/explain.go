@@ -20,10 +20,10 @@ and what would change that. Works for calls of now and of last month.`,
 		Example: "  ringmaster explain 01a20636-8254-772f-a832-71c11ca414df",
 		Args:    cobra.ExactArgs(1),
 	}
-	cl := remote(c)
+	r := remoteFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		var e gen.Explanation
-		if _, err := cl.do(c.Context(), "GET", "/v1/calls/"+url.PathEscape(args[0])+"/explanation", nil, &e); err != nil {
+		if err := r.do(c, "GET", "/v1/calls/"+url.PathEscape(args[0])+"/explanation", nil, &e); err != nil {
 			return err
 		}
 		out := c.OutOrStdout()

@@ -18,10 +18,10 @@ func keys() *cobra.Command {
 
 func keysList() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List the keys, never their secrets", Example: "  ringmaster keys list", Args: cobra.NoArgs}
-	cl := remote(c)
+	r := remoteFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		var list gen.KeyList
-		if _, err := cl.do(c.Context(), "GET", "/v1/keys", nil, &list); err != nil {
+		if err := r.do(c, "GET", "/v1/keys", nil, &list); err != nil {
 			return err
 		}
 		w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
@@ -41,11 +41,11 @@ func keysCreate() *cobra.Command {
 		Example: "  ringmaster keys create crm --scopes read,calls", Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringSliceVar(&scopes, "scopes", []string{"read"}, "read, agents, calls, config, admin")
-	cl := remote(c)
+	r := remoteFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		var made gen.NewKey
 		wish := map[string]any{"name": args[0], "scopes": scopes}
-		if _, err := cl.do(c.Context(), "POST", "/v1/keys", wish, &made); err != nil {
+		if err := r.do(c, "POST", "/v1/keys", wish, &made); err != nil {
 			return err
 		}
 		c.Println(made.Secret)
@@ -58,10 +58,9 @@ func keysRevoke() *cobra.Command {
 	c := &cobra.Command{
 		Use: "revoke PREFIX", Short: "Revoke a key at once", Example: "  ringmaster keys revoke 3kq81xwz", Args: cobra.ExactArgs(1),
 	}
-	cl := remote(c)
+	r := remoteFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		_, err := cl.do(c.Context(), "DELETE", "/v1/keys/"+url.PathEscape(args[0]), nil, nil)
-		return err
+		return r.do(c, "DELETE", "/v1/keys/"+url.PathEscape(args[0]), nil, nil)
 	}
 	return c
 }
