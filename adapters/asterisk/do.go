@@ -48,7 +48,7 @@ func (s *Switch) Do(ctx context.Context, a orchestrator.Action) (orchestrator.Co
 
 // doOnLeg carries out the actions that need a living leg whose end will be told.
 func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrator.CommandResult, string) {
-	id := legOf(a)
+	id := orchestrator.ActionLeg(a)
 	if err := checkID("leg", string(id)); err != nil {
 		return orchestrator.ResultRejected, err.Error()
 	}
@@ -89,30 +89,6 @@ func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrat
 		result, reason = orchestrator.ResultRejected, "unknown action"
 	}
 	return result, reason
-}
-
-func legOf(a orchestrator.Action) orchestrator.LegID {
-	switch a := a.(type) {
-	case orchestrator.Claim:
-		return a.Leg
-	case orchestrator.Answer:
-		return a.Leg
-	case orchestrator.Play:
-		return a.Leg
-	case orchestrator.StopPlay:
-		return a.Leg
-	case orchestrator.StartMusic:
-		return a.Leg
-	case orchestrator.StopMusic:
-		return a.Leg
-	case orchestrator.SendDigits:
-		return a.Leg
-	case orchestrator.Release:
-		return a.Leg
-	case orchestrator.Separate:
-		return a.Leg
-	}
-	return ""
 }
 
 // order sends one request about a leg. A 404 means the leg is gone, and no

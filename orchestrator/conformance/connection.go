@@ -156,7 +156,7 @@ func stream(t *testing.T, d *desk) {
 	type life struct{ offered, rang, up, over bool }
 	lives := map[orchestrator.LegID]*life{}
 	for _, e := range d.since(0) {
-		leg := legOf(e)
+		leg := orchestrator.EventLeg(e)
 		if leg == "" {
 			continue
 		}

@@ -175,36 +175,7 @@ func listing(events []orchestrator.Event) string {
 	return out
 }
 
-// legOf is the leg an event is about, "" for events of no leg.
-func legOf(e orchestrator.Event) orchestrator.LegID {
-	switch e := e.(type) {
-	case orchestrator.LegOffered:
-		return e.Leg
-	case orchestrator.LegRinging:
-		return e.Leg
-	case orchestrator.LegUp:
-		return e.Leg
-	case orchestrator.LegHold:
-		return e.Leg
-	case orchestrator.LegUnhold:
-		return e.Leg
-	case orchestrator.Digit:
-		return e.Leg
-	case orchestrator.Joined:
-		return e.Leg
-	case orchestrator.Left:
-		return e.Leg
-	case orchestrator.PlayDone:
-		return e.Leg
-	case orchestrator.LegReleased:
-		return e.Leg
-	case orchestrator.LegEnded:
-		return e.Leg
-	}
-	return ""
-}
-
 // on makes a filter for events of one leg.
 func on[T orchestrator.Event](leg orchestrator.LegID) func(T) bool {
-	return func(e T) bool { return legOf(e) == leg }
+	return func(e T) bool { return orchestrator.EventLeg(e) == leg }
 }

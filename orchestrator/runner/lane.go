@@ -76,7 +76,7 @@ func (l *lanes) do(c o.Command) {
 
 func (l *lanes) failed(c o.Command, result o.CommandResult, reason string) {
 	l.r.post(context.Background(), message{at: now(), event: o.CommandDone{
-		Command: c.ID, Switch: c.Switch, Leg: legOf(c.Do), Do: c.Do, Result: result, Reason: reason,
+		Command: c.ID, Switch: c.Switch, Leg: o.ActionLeg(c.Do), Do: c.Do, Result: result, Reason: reason,
 	}})
 }
 
@@ -103,35 +103,3 @@ func (l *lanes) spoken(ctx context.Context, do o.Action) (o.Action, error) {
 
 // drain waits for the commands that are on their way.
 func (l *lanes) drain() { l.wg.Wait() }
-
-// legOf names the leg an action is about; "" for bridges.
-func legOf(do o.Action) o.LegID {
-	switch a := do.(type) {
-	case o.Claim:
-		return a.Leg
-	case o.Dial:
-		return a.Leg
-	case o.Answer:
-		return a.Leg
-	case o.Hangup:
-		return a.Leg
-	case o.Play:
-		return a.Leg
-	case o.StopPlay:
-		return a.Leg
-	case o.StartMusic:
-		return a.Leg
-	case o.StopMusic:
-		return a.Leg
-	case o.SendDigits:
-		return a.Leg
-	case o.Release:
-		return a.Leg
-	case o.Connect:
-		return a.B
-	case o.Separate:
-		return a.Leg
-	case o.CloseBridge:
-	}
-	return ""
-}

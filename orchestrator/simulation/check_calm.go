@@ -69,7 +69,7 @@ func (c *calm) count(in o.Input, out o.Effects) {
 		c.second, c.orders = second, map[o.LegID]int{}
 	}
 	for _, cmd := range out.Commands {
-		leg := legIn(cmd.Do)
+		leg := o.ActionLeg(cmd.Do)
 		if c.orders[leg]++; leg != "" && c.orders[leg] > busy {
 			c.w.fail("calm: leg %s got more than %d orders in one second", leg, busy)
 		}

@@ -144,7 +144,7 @@ func keyOf(e orchestrator.Event) string {
 	if e, ok := e.(orchestrator.EndpointChanged); ok {
 		return "endpoint " + e.Endpoint
 	}
-	return string(legOf(e))
+	return string(orchestrator.EventLeg(e))
 }
 
 // send carries a command over. Commands of one lane wait for each other.
@@ -172,7 +172,7 @@ func (x *wire) send(c orchestrator.Command) {
 			}
 			if result != orchestrator.ResultAccepted && result != orchestrator.ResultAlready {
 				x.w.deliver(orchestrator.CommandDone{
-					Command: c.ID, Switch: c.Switch, Leg: legIn(c.Do), Do: c.Do, Result: result, Reason: reason,
+					Command: c.ID, Switch: c.Switch, Leg: orchestrator.ActionLeg(c.Do), Do: c.Do, Result: result, Reason: reason,
 				})
 			}
 		})
@@ -261,64 +261,4 @@ func (x *wire) reopen(after time.Duration) {
 			x.port.Open()
 		}
 	})
-}
-
-// legOf is the leg an event is about, "" for events of no leg.
-func legOf(e orchestrator.Event) orchestrator.LegID {
-	switch e := e.(type) {
-	case orchestrator.LegOffered:
-		return e.Leg
-	case orchestrator.LegRinging:
-		return e.Leg
-	case orchestrator.LegUp:
-		return e.Leg
-	case orchestrator.LegHold:
-		return e.Leg
-	case orchestrator.LegUnhold:
-		return e.Leg
-	case orchestrator.Digit:
-		return e.Leg
-	case orchestrator.Joined:
-		return e.Leg
-	case orchestrator.Left:
-		return e.Leg
-	case orchestrator.PlayDone:
-		return e.Leg
-	case orchestrator.LegReleased:
-		return e.Leg
-	case orchestrator.LegEnded:
-		return e.Leg
-	}
-	return ""
-}
-
-// legIn is the leg an action is about, "" for actions of a bridge.
-func legIn(a orchestrator.Action) orchestrator.LegID {
-	switch a := a.(type) {
-	case orchestrator.Claim:
-		return a.Leg
-	case orchestrator.Dial:
-		return a.Leg
-	case orchestrator.Answer:
-		return a.Leg
-	case orchestrator.Hangup:
-		return a.Leg
-	case orchestrator.Play:
-		return a.Leg
-	case orchestrator.StopPlay:
-		return a.Leg
-	case orchestrator.StartMusic:
-		return a.Leg
-	case orchestrator.StopMusic:
-		return a.Leg
-	case orchestrator.SendDigits:
-		return a.Leg
-	case orchestrator.Release:
-		return a.Leg
-	case orchestrator.Separate:
-		return a.Leg
-	case orchestrator.Connect:
-		return a.B
-	}
-	return ""
 }
