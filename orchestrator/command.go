@@ -160,10 +160,11 @@ type (
 )
 
 // Answers to TransferAsked. After AcceptTransfer the phone is told that it
-// succeeded; what becomes of the party is ordered apart. After RejectTransfer
-// the phone is told no and both talk as before: where
-// Capabilities.TalksWhileAsked is false the switch joins them again by itself
-// (Joined is told).
+// succeeded, and mostly hangs up; what becomes of the party is ordered apart,
+// afterwards. After RejectTransfer the phone is told no and both talk as
+// before: where Capabilities.TalksWhileAsked is false the switch joins them
+// again in their bridge by itself (Joined is told). When no transfer waits, or
+// the phone has gone, both are ResultNotFound or ResultAlready.
 type (
 	AcceptTransfer struct{ Leg LegID }
 	RejectTransfer struct{ Leg LegID }

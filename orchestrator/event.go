@@ -110,8 +110,11 @@ type (
 	}
 	// TransferAsked is a desk phone asking by its own key that the party it
 	// talks to be sent elsewhere (SIP REFER, RFC 3515; attended: with Replaces,
-	// RFC 3891). Nothing is final until AcceptTransfer or RejectTransfer. Where
-	// Capabilities.TalksWhileAsked is false both have left their bridge already.
+	// RFC 3891). Nothing is final until AcceptTransfer or RejectTransfer, and
+	// either party may go before. Where Capabilities.TalksWhileAsked is false a
+	// blind transfer has taken both out of their bridge already (Left is told).
+	// A phone that talks to nobody, or to more than one, is refused by the
+	// adapter itself and nothing is told.
 	TransferAsked struct {
 		Leg     LegID  // of the asking phone
 		Party   LegID  // who is to be sent

@@ -154,6 +154,22 @@ func (f *far) Shown() orchestrator.Party {
 	return orchestrator.Party{Number: f.call.Peer(), Name: f.call.PeerName()}
 }
 
+func (f *far) Transfer(number string) error {
+	go func() { // What becomes of it, Transferred tells.
+		_ = within(patience, func(ctx context.Context) error { return f.call.Transfer(ctx, number) })
+	}()
+	return nil
+}
+
+func (f *far) TransferTo(consult conformance.Far) error {
+	go func() {
+		_ = within(patience, func(ctx context.Context) error { return f.call.TransferTo(ctx, consult.(*far).call) })
+	}()
+	return nil
+}
+
+func (f *far) Transferred() int { return f.call.Transferred() }
+
 func (f *far) Press(digits string) error {
 	return within(2*patience, func(ctx context.Context) error { return f.call.SendDTMF(ctx, digits) })
 }

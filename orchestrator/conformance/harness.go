@@ -91,6 +91,14 @@ type Far interface {
 	Press(digits string) error
 	Hold() error
 	Resume() error
+	// Transfer is the phone's transfer key (SIP REFER) and TransferTo the same
+	// with a consultation: another call that this phone has placed. Both return
+	// at once. A phone that is told its transfer succeeded hangs up.
+	Transfer(number string) error
+	TransferTo(consult Far) error
+	// Transferred is what the phone was told became of its last transfer, a SIP
+	// status of 200 or more; 0 before that.
+	Transferred() int
 	// Tone sends a tone of that many Hz from now on; 0 is silence.
 	Tone(hz int) error
 	// Hears reports whether a tone of that many Hz is heard within d.

@@ -18,7 +18,7 @@ func Switch(t *testing.T, h Harness) {
 		tests []sentence
 	}{
 		{"arrival", arrivals}, {"dial", dials}, {"sound", sounds}, {"bridge", bridges},
-		{"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
+		{"transfer", transfers}, {"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.tests {

@@ -39,8 +39,14 @@ func (s *Switch) do(a orchestrator.Action) (answer, string) {
 		return s.connect(a)
 	case orchestrator.Separate:
 		return s.separate(a)
+	case orchestrator.Join:
+		return s.join(a)
 	case orchestrator.CloseBridge:
 		return s.closeBridge(a)
+	case orchestrator.AcceptTransfer:
+		return s.answerWish(a.Leg, true)
+	case orchestrator.RejectTransfer:
+		return s.answerWish(a.Leg, false)
 	}
 	return s.object("%T is no action", a)
 }
@@ -249,15 +255,28 @@ func (s *Switch) connect(a orchestrator.Connect) (answer, string) {
 		if l.bridge == b {
 			continue
 		}
-		s.silence(l, true)
-		s.leave(l, true)
-		b.legs = append(b.legs, l)
-		l.bridge = b
-		s.emit(orchestrator.Joined{Leg: l.id, Bridge: b.id})
+		s.enter(l, b)
 	}
 	if len(b.legs) >= 2 {
 		x.far.together()
 		y.far.together()
+	}
+	return orchestrator.ResultAccepted, ""
+}
+
+func (s *Switch) join(a orchestrator.Join) (answer, string) {
+	l, b := s.leg(a.Leg), s.bridge(a.Bridge)
+	switch {
+	case l == nil || b == nil:
+		return orchestrator.ResultNotFound, ""
+	case l.bridge == b:
+		return s.already()
+	case l.state != orchestrator.LegIsUp:
+		return orchestrator.ResultRejected, "the leg is not answered"
+	}
+	s.enter(l, b)
+	for _, x := range b.legs {
+		x.far.together()
 	}
 	return orchestrator.ResultAccepted, ""
 }

@@ -35,6 +35,8 @@ type Far struct {
 	given   bool // to the dialplan
 	held    bool
 	status  int
+	told    int  // of its transfer
+	consult *Far // of its attended transfer
 	tone    int
 	pressed string
 	shown   orchestrator.Party

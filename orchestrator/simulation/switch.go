@@ -38,6 +38,12 @@ type Quirks struct {
 	EndsAtRestart bool          // legs of a switch that restarts are reported as ended
 	AlreadyNever  bool          // repeats are answered accepted where that is harmless
 	React         time.Duration // from a dial to the phone's reply; 0 is 5 ms
+
+	// The next two are Capabilities too: choose before connecting.
+	DoesAttended    bool // attended transfers are done, not asked for
+	PartsWhileAsked bool // a blind transfer that waits for our word has parted both
+	// StaysTransferred: phones wait to be hung up after their transfer.
+	StaysTransferred bool
 }
 
 // spentIDs bounds the memory of leg ids. No dial and its hangup are that far
@@ -56,6 +62,7 @@ type leg struct {
 	created  time.Time
 	far      *Far
 	bridge   *bridge
+	wish     *wish
 	music    string
 	playing  []*play // the first is being heard
 	patience *Timer  // of a dial
@@ -85,9 +92,12 @@ func NewSwitch(id orchestrator.SwitchID, clock *Clock) *Switch {
 // ID is the switch's name in the configuration.
 func (s *Switch) ID() orchestrator.SwitchID { return s.id }
 
-// Capabilities are those of every simulated switch.
+// Capabilities are the same for every simulated switch but for its Quirks.
 func (s *Switch) Capabilities() orchestrator.Capabilities {
-	return orchestrator.Capabilities{Kind: "simulated", Version: "1", ExactEndedBy: true}
+	return orchestrator.Capabilities{
+		Kind: "simulated", Version: "1", ExactEndedBy: true,
+		AsksAttended: !s.Quirks.DoesAttended, TalksWhileAsked: !s.Quirks.PartsWhileAsked,
+	}
 }
 
 // Epoch changes when the switch restarts.
@@ -229,6 +239,15 @@ func (s *Switch) silence(l *leg, say bool) {
 			s.emit(orchestrator.PlayDone{Leg: l.id, Play: p.id, Status: orchestrator.PlayStopped})
 		}
 	}
+}
+
+// enter puts a leg into a bridge, out of the one it was in.
+func (s *Switch) enter(l *leg, b *bridge) {
+	s.silence(l, true)
+	s.leave(l, true)
+	b.legs = append(b.legs, l)
+	l.bridge = b
+	s.emit(orchestrator.Joined{Leg: l.id, Bridge: b.id})
 }
 
 // leave takes a leg out of its bridge, if it is in one. The bridge stays.

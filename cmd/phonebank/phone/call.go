@@ -81,6 +81,7 @@ type Call struct {
 	recording string
 	end       End
 	held      bool
+	told      int           // of the last REFER
 	listening chan struct{} // closed when the ear has stopped
 }
 

@@ -105,16 +105,29 @@ func (c *Call) TransferTo(ctx context.Context, consult *Call) error {
 	return consult.Hangup(ctx)
 }
 
+// Transferred is what the PBX told of the last transfer (NOTIFY): a final SIP status, 0 before it came.
+func (c *Call) Transferred() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.told
+}
+
 // refer sends a REFER and waits for its outcome.
 func (c *Call) refer(ctx context.Context, target string) error {
 	if !c.Up() {
 		return fmt.Errorf("call %s: transfer: %w", c.id, errNotUp)
 	}
+	c.mu.Lock()
+	c.told = 0
+	c.mu.Unlock()
 	final := make(chan int, 1)
 	notify := func(code int) {
 		if code < 200 {
 			return
 		}
+		c.mu.Lock()
+		c.told = code
+		c.mu.Unlock()
 		select {
 		case final <- code:
 		default:

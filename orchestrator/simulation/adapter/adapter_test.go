@@ -19,8 +19,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // quirks by which honest switches differ.
 func TestConformance(t *testing.T) {
 	for name, quirks := range map[string]simulation.Quirks{
-		"plain":  {},
-		"quirky": {LeftAtEnd: true, PlayDoneAtEnd: true, EndsAtRestart: true, React: 20 * time.Millisecond},
+		"plain": {},
+		"quirky": {
+			LeftAtEnd: true, PlayDoneAtEnd: true, EndsAtRestart: true, React: 20 * time.Millisecond,
+			DoesAttended: true, PartsWhileAsked: true,
+		},
+		"patient": {StaysTransferred: true, PartsWhileAsked: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,7 +197,12 @@ func (f *far) Hangup() error             { return f.do(f.Far.Hangup) }
 func (f *far) Press(digits string) error { return f.do(func() { f.Far.Press(digits) }) }
 func (f *far) Hold() error               { return f.do(f.Far.Hold) }
 func (f *far) Resume() error             { return f.do(f.Far.Resume) }
-func (f *far) Tone(hz int) error         { return f.do(func() { f.Far.Tone(hz) }) }
+func (f *far) Transfer(to string) error  { return f.do(func() { f.Far.Transfer(to) }) }
+func (f *far) TransferTo(consult conformance.Far) error {
+	return f.do(func() { f.Far.TransferTo(consult.(*far).Far) })
+}
+func (f *far) Transferred() (n int) { _ = f.do(func() { n = f.Far.Transferred() }); return n }
+func (f *far) Tone(hz int) error    { return f.do(func() { f.Far.Tone(hz) }) }
 
 func (f *far) Ringing() (is bool) { _ = f.do(func() { is = f.Far.Ringing() }); return is }
 func (f *far) Up() (is bool)      { _ = f.do(func() { is = f.Far.Up() }); return is }
