@@ -3,11 +3,15 @@ package lab_test
 import (
 	"context"
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"ringmaster/cmd/phonebank/phone"
+	"ringmaster/dialplans"
 	"ringmaster/docker/lab"
 )
 
@@ -127,4 +131,113 @@ func TestFreeSWITCHJoinsACallerAndADeskPhone(t *testing.T) {
 	}
 	time.Sleep(time.Second)
 	t.Logf("%+v", out.Ear().Tones())
+}
+
+// Nobody takes the call: the guard sends it to the fallback, which rings the
+// desk phone. With rm_alive=no it goes there at once.
+func TestFreeSWITCHFallsBackByItself(t *testing.T) {
+	f := openFreeSWITCH(t, lab.FreeSWITCHConfig{Agents: 1})
+	agent := desk(t, f, 0, 800)
+	caller := plug(t, phone.Config{User: "caller", Registrar: f.SIPAddr, ListenHost: lab.CallerIP, ToneHz: 1200})
+	for name, c := range map[string]struct {
+		alive    string
+		min, max time.Duration
+	}{
+		"unknown": {"", 6 * time.Second, 10 * time.Second},
+		"gone":    {"no", 0, time.Second},
+		"alive":   {"yes", 6 * time.Second, 10 * time.Second},
+	} {
+		ask(t, f, "global_setvar rm_alive=%s", c.alive)
+		start := time.Now()
+		out, err := caller.Dial(t.Context(), "500", phone.DialOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := agent.WaitCall(within(t, 15*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took < c.min || took > c.max {
+			t.Errorf("%s: the desk phone rang after %s, want %s to %s", name, took, c.min, c.max)
+		}
+		if _, err := out.Ear().WaitTone(within(t, 5*time.Second), 800, start); err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Hangup(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.WaitEnd(within(t, 5*time.Second)); err != nil {
+			t.Errorf("%s: the caller is kept after the talk: %v", name, err)
+		}
+	}
+}
+
+// A desk phone is known by its password alone, and what it dials is the agent's.
+func TestFreeSWITCHKnowsDeskPhones(t *testing.T) {
+	f := openFreeSWITCH(t, lab.FreeSWITCHConfig{Agents: 2, Edit: func(name, text string) string {
+		if name == "directory/default.xml" { // 1002's password was forgotten.
+			at := strings.Index(text, `id="1002"`)
+			end := at + strings.Index(text[at:], "</params>")
+			text = text[:at] + `id="1002"><params><param name="password" value=""/>` + text[end:]
+		}
+		return text
+	}})
+	agent := desk(t, f, 0, 800)
+	if _, err := agent.Dial(t.Context(), "*11", phone.DialOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	leg := parked(t, f, "rm-agents")
+	for variable, want := range map[string]string{
+		"rm_entry": "agent", "rm_number": "*11", "sip_auth_username": "1001", "sip_authorized": "true", "sip_auth_realm": f.Domain,
+	} {
+		if got := ask(t, f, "uuid_getvar %s %s", leg, variable); got != want {
+			t.Errorf("%s is %q, want %q", variable, got, want)
+		}
+	}
+	for user, password := range map[string]string{"1001": "wrong", "1002": "", "1003": ""} {
+		p := plug(t, phone.Config{User: user, Password: password, Registrar: f.SIPAddr, ListenHost: "127.0.0.1"})
+		if err := p.Register(within(t, 3*time.Second)); err == nil {
+			t.Errorf("%s registers with password %q", user, password)
+		}
+		c, err := p.Dial(t.Context(), "500", phone.DialOptions{})
+		if err == nil {
+			err = c.WaitAnswer(within(t, 2*time.Second))
+		}
+		if err == nil {
+			t.Errorf("%s may call with password %q", user, password)
+		}
+		if n := ask(t, f, "show channels count"); !strings.HasPrefix(n, "1 total") {
+			t.Errorf("%s made a leg with password %q: %s", user, password, n)
+		}
+	}
+}
+
+// Pasted without setting a password, nothing lets anybody in.
+func TestShippedEventSocketRefusesEverybody(t *testing.T) {
+	f := openFreeSWITCH(t, lab.FreeSWITCHConfig{Agents: 1})
+	path := filepath.Join(f.Dir, "etc", "autoload_configs", "event_socket.conf.xml")
+	text, err := dialplans.FreeSWITCH.ReadFile("freeswitch/event_socket.conf.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(f.ESLAddr)
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), "8021", port, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, f, "bgapi reload mod_event_socket") // Drops the connection it comes by.
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		conn, err := net.Dial("tcp", f.ESLAddr)
+		if err == nil {
+			greeting := make([]byte, 200)
+			_ = conn.SetDeadline(time.Now().Add(time.Second))
+			n, _ := conn.Read(greeting)
+			_ = conn.Close()
+			if strings.Contains(string(greeting[:n]), "rude-rejection") {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the event socket as shipped still lets in")
+		}
+	}
 }
