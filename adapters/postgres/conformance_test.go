@@ -14,3 +14,11 @@ func TestStoreKeepsThePortsContract(t *testing.T) {
 		return newStore(t)
 	})
 }
+
+func TestLeasesKeepThePortsContract(t *testing.T) {
+	t.Parallel()
+	conformance.Leases(t, func(t *testing.T) conformance.Keeper {
+		t.Helper()
+		return newStore(t)
+	})
+}

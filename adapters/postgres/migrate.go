@@ -53,7 +53,7 @@ func (s *Store) withMigrations(do func(*goose.Provider) error) error {
 	if err != nil {
 		return fmt.Errorf("prepare migration lock: %w", err)
 	}
-	pool, err := openPool(s.dsn, patient)
+	pool, err := openPool(s.dsn, session(""), patient)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -19,6 +20,19 @@ import (
 func (s *Store) Project(
 	ctx context.Context, tenant orchestrator.TenantID, facts []orchestrator.Fact,
 ) (orchestrator.Projection, error) {
+	return s.projectUnder(ctx, tenant, anyEpoch, facts)
+}
+
+// anyEpoch is for whoever needs no lease: tests and tools.
+const anyEpoch = math.MaxInt64
+
+// ErrSuperseded means that another process leads the floor: what this one
+// still has to tell is not wanted any more.
+var ErrSuperseded = errors.New("the floor was taken over under a newer epoch")
+
+func (s *Store) projectUnder(
+	ctx context.Context, tenant orchestrator.TenantID, epoch uint64, facts []orchestrator.Fact,
+) (orchestrator.Projection, error) {
 	if err := checkOrder(facts); err != nil {
 		return orchestrator.Projection{}, err
 	}
@@ -30,7 +44,7 @@ func (s *Store) Project(
 		}
 		entries = append(entries, e)
 	}
-	done, err := s.project(ctx, tenant, entries)
+	done, err := s.project(ctx, writer{tenant, epoch}, entries)
 	return done, translate("store facts of "+string(tenant), err)
 }
 
@@ -49,24 +63,30 @@ func checkOrder(facts []orchestrator.Fact) error {
 // them for what it holds, in halves until the step with that one is alone and
 // is stored fact by fact. Every commit ends with a whole step: Projected tells
 // where to go on.
-func (s *Store) project(ctx context.Context, tenant orchestrator.TenantID, entries []entry) (orchestrator.Projection, error) {
-	done, err := s.projectOnce(ctx, tenant, entries, together)
+func (s *Store) project(ctx context.Context, by writer, entries []entry) (orchestrator.Projection, error) {
+	done, err := s.projectOnce(ctx, by, entries, together)
 	if err == nil || !poisonous(err) {
 		return done, err
 	}
 	half := middle(entries)
 	if half == 0 {
-		return s.projectOnce(ctx, tenant, entries, oneByOne)
+		return s.projectOnce(ctx, by, entries, oneByOne)
 	}
-	first, err := s.project(ctx, tenant, entries[:half])
+	first, err := s.project(ctx, by, entries[:half])
 	if err != nil {
 		return first, err
 	}
-	second, err := s.project(ctx, tenant, entries[half:])
+	second, err := s.project(ctx, by, entries[half:])
 	return orchestrator.Projection{
 		Stored: first.Stored + second.Stored, Skipped: first.Skipped + second.Skipped,
 		SetAside: first.SetAside + second.SetAside, Last: max(first.Last, second.Last),
 	}, err
+}
+
+// writer is who stores facts: a lease of a tenant's floor.
+type writer struct {
+	tenant orchestrator.TenantID
+	epoch  uint64
 }
 
 // middle is where a step ends near the middle, 0 when there is but one step.
@@ -95,7 +115,7 @@ const (
 
 // projectOnce is one transaction.
 func (s *Store) projectOnce(
-	ctx context.Context, tenant orchestrator.TenantID, entries []entry, how way,
+	ctx context.Context, by writer, entries []entry, how way,
 ) (orchestrator.Projection, error) {
 	var done orchestrator.Projection
 	var aside []setAsideRow
@@ -106,7 +126,7 @@ func (s *Store) projectOnce(
 			return errors.New("no connection below the transaction")
 		}
 		return conn.Transaction(func(tx *gorm.DB) error {
-			fresh, err := s.unseen(tx, tenant, entries)
+			fresh, err := s.unseen(tx, by, entries)
 			if err != nil {
 				return err
 			}
@@ -114,21 +134,21 @@ func (s *Store) projectOnce(
 			if len(fresh) == 0 {
 				return nil
 			}
-			b := &batch{tx: tx, raw: raw, tenant: tenant}
+			b := &batch{tx: tx, raw: raw, tenant: by.tenant}
 			if err := b.put(fresh, how); err != nil {
 				return err
 			}
 			aside = b.aside
 			last := fresh[len(fresh)-1].row
 			done.Last, done.Stored, done.SetAside = last.Seq, b.stored, len(aside)
-			return s.advance(tx, tenant, last, aside)
+			return s.advance(tx, by.tenant, last, aside)
 		})
 	})
 	if err != nil {
 		return orchestrator.Projection{}, err
 	}
 	for _, row := range aside {
-		s.log.Error("fact set aside", "tenant", string(tenant), "seq", row.Seq, "index", row.Idx,
+		s.log.Error("fact set aside", "tenant", string(by.tenant), "seq", row.Seq, "index", row.Idx,
 			"fact", row.Name, "stored", row.Stored, "reason", row.Reason)
 	}
 	return done, nil
@@ -174,17 +194,20 @@ func (b *batch) putAll(tx *gorm.DB, entries []entry) error {
 }
 
 // unseen locks the tenant's cursor and returns the entries behind it.
-func (s *Store) unseen(tx *gorm.DB, tenant orchestrator.TenantID, entries []entry) ([]entry, error) {
+func (s *Store) unseen(tx *gorm.DB, by writer, entries []entry) ([]entry, error) {
 	var cursor projectionRow
-	if err := only(tx, tenant).Clauses(clause.Locking{Strength: "UPDATE"}).Take(&cursor).Error; err != nil {
+	if err := only(tx, by.tenant).Clauses(clause.Locking{Strength: "UPDATE"}).Take(&cursor).Error; err != nil {
 		return nil, err
+	}
+	if cursor.Epoch > by.epoch {
+		return nil, fmt.Errorf("epoch %d after %d: %w", by.epoch, cursor.Epoch, ErrSuperseded)
 	}
 	seen := 0
 	for seen < len(entries) && !after(entries[seen].row, cursor) {
 		seen++
 	}
 	if seen > 0 {
-		if err := checkSame(tx, tenant, entries[seen-1].row); err != nil {
+		if err := checkSame(tx, by.tenant, entries[seen-1].row); err != nil {
 			return nil, err
 		}
 	}

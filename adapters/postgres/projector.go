@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type Source interface {
 type Projector struct {
 	store  *Store
 	tenant orchestrator.TenantID
+	epoch  uint64
 	source Source
 	log    *slog.Logger
 	moved  func(facts int, lag time.Duration)
@@ -53,6 +55,8 @@ type Projector struct {
 type ProjectorConfig struct {
 	Store  *Store
 	Tenant orchestrator.TenantID
+	// Epoch is the lease the facts are stored under; 0 asks for none.
+	Epoch  uint64
 	Source Source
 	Log    *slog.Logger
 	Moved  func(facts int, lag time.Duration)
@@ -70,7 +74,7 @@ type ProjectorHealth struct {
 // NewProjector returns a projector that does nothing until Run.
 func NewProjector(config ProjectorConfig) *Projector {
 	p := &Projector{
-		store: config.Store, tenant: config.Tenant, source: config.Source, log: config.Log, moved: config.Moved,
+		store: config.Store, tenant: config.Tenant, epoch: cmp.Or(config.Epoch, anyEpoch), source: config.Source, log: config.Log, moved: config.Moved,
 		partitionsAt: time.Now(), // Migrate made them
 	}
 	if p.log == nil {
@@ -165,7 +169,7 @@ func (p *Projector) attempt(ctx context.Context, facts []orchestrator.Fact) (orc
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	p.preparePartitions(ctx)
-	return p.store.Project(ctx, p.tenant, facts)
+	return p.store.projectUnder(ctx, p.tenant, p.epoch, facts)
 }
 
 // preparePartitions looks ahead now and then. Without them facts still find a

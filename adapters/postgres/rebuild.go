@@ -17,7 +17,7 @@ const rebuildFacts = 5000
 // nothing: readers see the old rows until the new ones are complete. The
 // projector waits meanwhile. It reports progress after each step.
 func (s *Store) Rebuild(ctx context.Context, tenant orchestrator.TenantID, progress func(facts int)) error {
-	pool, err := openPool(s.dsn, patient)
+	pool, err := openPool(s.dsn, session(""), patient)
 	if err != nil {
 		return err
 	}

@@ -185,6 +185,7 @@ type projectionRow struct {
 	Seq      uint64
 	Idx      int
 	MovedAt  time.Time
+	Epoch    uint64
 }
 
 func (projectionRow) TableName() string { return "projection" }

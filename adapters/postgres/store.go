@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -21,20 +22,22 @@ import (
 // Bounds on what one process asks of the server. A statement that takes longer
 // is given up: nothing a caller waits for lives here.
 const (
-	connectTimeout   = 3 * time.Second
-	statementTimeout = 10 * time.Second
-	lockTimeout      = 5 * time.Second
-	idleInTxTimeout  = 30 * time.Second
-	maxConnections   = 16
-	maxIdle          = 4
-	maxLifetime      = time.Hour
-	statementCache   = 128 // prepared statements per connection
+	connectTimeout      = 3 * time.Second
+	statementTimeout    = 10 * time.Second
+	lockTimeout         = 5 * time.Second
+	idleInTxTimeout     = 30 * time.Second
+	maxConnections      = 16
+	maxLeaseConnections = 2
+	maxIdle             = 4
+	maxLifetime         = time.Hour
+	statementCache      = 128 // prepared statements per connection
 )
 
 // Config is how to reach the database.
 type Config struct {
-	DSN string // libpq's key=value or URL form
-	Log *slog.Logger
+	DSN      string                  // libpq's key=value or URL form
+	Instance orchestrator.InstanceID // names our sessions, so that whoever takes over can end them; may be ""
+	Log      *slog.Logger
 }
 
 // Store implements orchestrator.Store. Its methods are safe for concurrent use.
@@ -42,6 +45,7 @@ type Store struct {
 	dsn     string
 	db      *gorm.DB
 	pool    *sql.DB
+	leases  *sql.DB // apart, so that no report ever keeps a lease waiting
 	log     *slog.Logger
 	hashing chan struct{} // one place per PIN being hashed
 }
@@ -51,19 +55,26 @@ var _ orchestrator.Store = (*Store)(nil)
 // Open returns a store. It does not connect: a database that is away makes
 // methods fail with unavailable until it is back.
 func Open(config Config) (*Store, error) {
-	pool, err := openPool(config.DSN, hasty)
+	pool, err := openPool(config.DSN, session(config.Instance), hasty)
 	if err != nil {
 		return nil, err
 	}
+	leases, err := openPool(config.DSN, session(config.Instance), hasty)
+	if err != nil {
+		return nil, err
+	}
+	leases.SetMaxOpenConns(maxLeaseConnections)
 	db, err := openGORM(pool)
 	if err != nil {
-		_ = pool.Close()
+		_, _ = pool.Close(), leases.Close()
 		return nil, err
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Store{dsn: config.DSN, db: db, pool: pool, log: config.Log, hashing: make(chan struct{}, maxHashing)}, nil
+	return &Store{
+		dsn: config.DSN, db: db, pool: pool, leases: leases, log: config.Log, hashing: make(chan struct{}, maxHashing),
+	}, nil
 }
 
 func openGORM(pool *sql.DB) (*gorm.DB, error) {
@@ -88,7 +99,7 @@ const (
 	patient manner = false
 )
 
-func openPool(dsn string, how manner) (*sql.DB, error) {
+func openPool(dsn, name string, how manner) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("read database address: %w", err)
@@ -96,7 +107,7 @@ func openPool(dsn string, how manner) (*sql.DB, error) {
 	config.ConnectTimeout = connectTimeout
 	config.StatementCacheCapacity = statementCache
 	set := config.RuntimeParams
-	set["application_name"] = "ringmaster"
+	set["application_name"] = name
 	set["timezone"] = "UTC"
 	if how == hasty {
 		set["statement_timeout"] = milliseconds(statementTimeout)
@@ -121,7 +132,7 @@ func readInUTC(_ context.Context, conn *pgx.Conn) error {
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // Close gives the connections back.
-func (s *Store) Close() error { return s.pool.Close() }
+func (s *Store) Close() error { return errors.Join(s.pool.Close(), s.leases.Close()) }
 
 // Ping says whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
