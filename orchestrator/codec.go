@@ -55,47 +55,50 @@ func decodeAs[T Deed](raw json.RawMessage) (Deed, error) {
 
 // deedDecoders is every fact by its name. A test holds it against FactName.
 var deedDecoders = map[string]func(json.RawMessage) (Deed, error){
-	"config_applied":  decodeAs[ConfigApplied],
-	"switch_attached": decodeAs[SwitchAttached],
-	"switch_detached": decodeAs[SwitchDetached],
-	"endpoint_noted":  decodeAs[EndpointNoted],
-	"call_arrived":    decodeAs[CallArrived],
-	"call_refused":    decodeAs[CallRefused],
-	"node_entered":    decodeAs[NodeEntered],
-	"digit_taken":     decodeAs[DigitTaken],
-	"menu_decided":    decodeAs[MenuDecided],
-	"play_started":    decodeAs[PlayStarted],
-	"play_ended":      decodeAs[PlayEnded],
-	"music_started":   decodeAs[MusicStarted],
-	"music_stopped":   decodeAs[MusicStopped],
-	"call_queued":     decodeAs[CallQueued],
-	"call_left_queue": decodeAs[CallLeftQueue],
-	"call_connected":  decodeAs[CallConnected],
-	"call_released":   decodeAs[CallReleased],
-	"call_ending":     decodeAs[CallEnding],
-	"call_ended":      decodeAs[CallEnded],
-	"leg_started":     decodeAs[LegStarted],
-	"leg_rang":        decodeAs[LegRang],
-	"leg_answered":    decodeAs[LegAnswered],
-	"leg_joined":      decodeAs[LegJoined],
-	"leg_separated":   decodeAs[LegSeparated],
-	"leg_held":        decodeAs[LegHeld],
-	"leg_resumed":     decodeAs[LegResumed],
-	"leg_closed":      decodeAs[LegClosed],
-	"offer_made":      decodeAs[OfferMade],
-	"offer_ended":     decodeAs[OfferEnded],
-	"agent_logged_in": decodeAs[AgentLoggedIn],
-	"agent_intended":  decodeAs[AgentIntended],
-	"agent_changed":   decodeAs[AgentChanged],
-	"agent_rested":    decodeAs[AgentRested],
-	"action_refused":  decodeAs[ActionRefused],
-	"service_started": decodeAs[ServiceStarted],
-	"service_stepped": decodeAs[ServiceStepped],
-	"pin_refused":     decodeAs[PINRefused],
-	"service_ended":   decodeAs[ServiceEnded],
-	"command_failed":  decodeAs[CommandFailed],
-	"input_set_aside": decodeAs[InputSetAside],
-	"healed":          decodeAs[Healed],
+	"config_applied":   decodeAs[ConfigApplied],
+	"switch_attached":  decodeAs[SwitchAttached],
+	"switch_detached":  decodeAs[SwitchDetached],
+	"endpoint_noted":   decodeAs[EndpointNoted],
+	"call_arrived":     decodeAs[CallArrived],
+	"call_refused":     decodeAs[CallRefused],
+	"node_entered":     decodeAs[NodeEntered],
+	"digit_taken":      decodeAs[DigitTaken],
+	"menu_decided":     decodeAs[MenuDecided],
+	"play_started":     decodeAs[PlayStarted],
+	"play_ended":       decodeAs[PlayEnded],
+	"music_started":    decodeAs[MusicStarted],
+	"music_stopped":    decodeAs[MusicStopped],
+	"call_queued":      decodeAs[CallQueued],
+	"call_left_queue":  decodeAs[CallLeftQueue],
+	"call_connected":   decodeAs[CallConnected],
+	"call_transferred": decodeAs[CallTransferred],
+	"transfer_refused": decodeAs[TransferRefused],
+	"call_released":    decodeAs[CallReleased],
+	"call_ending":      decodeAs[CallEnding],
+	"call_ended":       decodeAs[CallEnded],
+	"leg_started":      decodeAs[LegStarted],
+	"leg_rang":         decodeAs[LegRang],
+	"leg_answered":     decodeAs[LegAnswered],
+	"leg_joined":       decodeAs[LegJoined],
+	"leg_separated":    decodeAs[LegSeparated],
+	"leg_moved":        decodeAs[LegMoved],
+	"leg_held":         decodeAs[LegHeld],
+	"leg_resumed":      decodeAs[LegResumed],
+	"leg_closed":       decodeAs[LegClosed],
+	"offer_made":       decodeAs[OfferMade],
+	"offer_ended":      decodeAs[OfferEnded],
+	"agent_logged_in":  decodeAs[AgentLoggedIn],
+	"agent_intended":   decodeAs[AgentIntended],
+	"agent_changed":    decodeAs[AgentChanged],
+	"agent_rested":     decodeAs[AgentRested],
+	"action_refused":   decodeAs[ActionRefused],
+	"service_started":  decodeAs[ServiceStarted],
+	"service_stepped":  decodeAs[ServiceStepped],
+	"pin_refused":      decodeAs[PINRefused],
+	"service_ended":    decodeAs[ServiceEnded],
+	"command_failed":   decodeAs[CommandFailed],
+	"input_set_aside":  decodeAs[InputSetAside],
+	"healed":           decodeAs[Healed],
 }
 
 // FactName is the fact's name in snake_case, "" for a deed outside the set.
@@ -133,6 +136,10 @@ func FactName(d Deed) string {
 		return "call_left_queue"
 	case CallConnected:
 		return "call_connected"
+	case CallTransferred:
+		return "call_transferred"
+	case TransferRefused:
+		return "transfer_refused"
 	case CallReleased:
 		return "call_released"
 	case CallEnding:
@@ -149,6 +156,8 @@ func FactName(d Deed) string {
 		return "leg_joined"
 	case LegSeparated:
 		return "leg_separated"
+	case LegMoved:
+		return "leg_moved"
 	case LegHeld:
 		return "leg_held"
 	case LegResumed:
@@ -187,44 +196,47 @@ func FactName(d Deed) string {
 	return ""
 }
 
-func (ConfigApplied) deed()  {}
-func (SwitchAttached) deed() {}
-func (SwitchDetached) deed() {}
-func (EndpointNoted) deed()  {}
-func (CallArrived) deed()    {}
-func (CallRefused) deed()    {}
-func (NodeEntered) deed()    {}
-func (DigitTaken) deed()     {}
-func (MenuDecided) deed()    {}
-func (PlayStarted) deed()    {}
-func (PlayEnded) deed()      {}
-func (MusicStarted) deed()   {}
-func (MusicStopped) deed()   {}
-func (CallQueued) deed()     {}
-func (CallLeftQueue) deed()  {}
-func (CallConnected) deed()  {}
-func (CallReleased) deed()   {}
-func (CallEnding) deed()     {}
-func (CallEnded) deed()      {}
-func (LegStarted) deed()     {}
-func (LegRang) deed()        {}
-func (LegAnswered) deed()    {}
-func (LegJoined) deed()      {}
-func (LegSeparated) deed()   {}
-func (LegHeld) deed()        {}
-func (LegResumed) deed()     {}
-func (LegClosed) deed()      {}
-func (OfferMade) deed()      {}
-func (OfferEnded) deed()     {}
-func (AgentLoggedIn) deed()  {}
-func (AgentIntended) deed()  {}
-func (AgentChanged) deed()   {}
-func (AgentRested) deed()    {}
-func (ActionRefused) deed()  {}
-func (ServiceStarted) deed() {}
-func (ServiceStepped) deed() {}
-func (PINRefused) deed()     {}
-func (ServiceEnded) deed()   {}
-func (CommandFailed) deed()  {}
-func (InputSetAside) deed()  {}
-func (Healed) deed()         {}
+func (ConfigApplied) deed()   {}
+func (SwitchAttached) deed()  {}
+func (SwitchDetached) deed()  {}
+func (EndpointNoted) deed()   {}
+func (CallArrived) deed()     {}
+func (CallRefused) deed()     {}
+func (NodeEntered) deed()     {}
+func (DigitTaken) deed()      {}
+func (MenuDecided) deed()     {}
+func (PlayStarted) deed()     {}
+func (PlayEnded) deed()       {}
+func (MusicStarted) deed()    {}
+func (MusicStopped) deed()    {}
+func (CallQueued) deed()      {}
+func (CallLeftQueue) deed()   {}
+func (CallConnected) deed()   {}
+func (CallTransferred) deed() {}
+func (TransferRefused) deed() {}
+func (CallReleased) deed()    {}
+func (CallEnding) deed()      {}
+func (CallEnded) deed()       {}
+func (LegStarted) deed()      {}
+func (LegRang) deed()         {}
+func (LegAnswered) deed()     {}
+func (LegJoined) deed()       {}
+func (LegSeparated) deed()    {}
+func (LegMoved) deed()        {}
+func (LegHeld) deed()         {}
+func (LegResumed) deed()      {}
+func (LegClosed) deed()       {}
+func (OfferMade) deed()       {}
+func (OfferEnded) deed()      {}
+func (AgentLoggedIn) deed()   {}
+func (AgentIntended) deed()   {}
+func (AgentChanged) deed()    {}
+func (AgentRested) deed()     {}
+func (ActionRefused) deed()   {}
+func (ServiceStarted) deed()  {}
+func (ServiceStepped) deed()  {}
+func (PINRefused) deed()      {}
+func (ServiceEnded) deed()    {}
+func (CommandFailed) deed()   {}
+func (InputSetAside) deed()   {}
+func (Healed) deed()          {}

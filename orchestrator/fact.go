@@ -47,6 +47,9 @@ type (
 		Caller      Party    `json:"caller"`
 		Flow        FlowID   `json:"flow"`
 		FlowVersion uint64   `json:"flow_version"`
+
+		Direction CallDirection `json:"direction,omitempty"`
+		Agent     AgentID       `json:"agent,omitempty"` // internal: logged in where it comes from
 	}
 	// CallRefused is a leg we gave back or hung up without opening a call.
 	CallRefused struct {
@@ -130,6 +133,34 @@ type (
 		Bridge BridgeID `json:"bridge"`
 		Waited Millis   `json:"waited_ms"`
 	}
+	// CallTransferred is the asking phone's agent leaving the call at their own
+	// wish. Its legs go on: Party stays in the call and is taken to Agent or
+	// Flow, or, when attended, to where the call Consult has got. Queue, if the
+	// consult came by one, is the call's from now on.
+	CallTransferred struct {
+		Call    CallID       `json:"call"`
+		Leg     LegID        `json:"leg"` // of the phone that asked
+		Party   LegID        `json:"party"`
+		By      AgentID      `json:"by,omitempty"`
+		Kind    TransferKind `json:"kind"`
+		Target  string       `json:"target,omitempty"` // the number, as it was dialled
+		Agent   AgentID      `json:"to_agent,omitempty"`
+		Flow    FlowID       `json:"to_flow,omitempty"`
+		Consult CallID       `json:"consult,omitempty"`
+		Queue   QueueID      `json:"queue,omitempty"`
+		Version uint64       `json:"version,omitempty"` // of the queue
+	}
+	// TransferRefused is a phone's wish that was not granted; who talks, talks
+	// on. Code says why: "unknown_number", "busy", "unreachable",
+	// "consult_gone", "not_allowed".
+	TransferRefused struct {
+		Call   CallID       `json:"call"`
+		Leg    LegID        `json:"leg"`
+		By     AgentID      `json:"by,omitempty"`
+		Kind   TransferKind `json:"kind"`
+		Target string       `json:"target,omitempty"`
+		Code   string       `json:"code"`
+	}
 	// CallReleased is a call given to the dialplan.
 	CallReleased struct {
 		Call      CallID `json:"call"`
@@ -187,6 +218,18 @@ type (
 		Leg    LegID    `json:"leg"`
 		Bridge BridgeID `json:"bridge"`
 	}
+	// LegMoved is a leg that goes on in another call: the one consulted now
+	// belongs to the customer's. What was known of it goes along.
+	LegMoved struct {
+		Call     CallID   `json:"call"`
+		From     CallID   `json:"from"`
+		Leg      LegID    `json:"leg"`
+		Switch   SwitchID `json:"switch"`
+		Role     LegRole  `json:"role"`
+		Endpoint string   `json:"endpoint,omitempty"`
+		Agent    AgentID  `json:"agent,omitempty"`
+		State    LegState `json:"state"`
+	}
 	LegHeld struct {
 		Call CallID `json:"call,omitempty"`
 		Leg  LegID  `json:"leg"`
@@ -204,10 +247,30 @@ type (
 	}
 )
 
+// CallDirection is where a call came from.
+type CallDirection string
+
+// The directions. Calls from our own phones are counted in no queue.
+const (
+	CallInbound  CallDirection = "" // a customer's
+	CallInternal CallDirection = "internal"
+)
+
+// TransferKind is how a phone transfers: to a number, or to whom it talks to on
+// another line.
+type TransferKind string
+
+// The kinds.
+const (
+	TransferBlind    TransferKind = "blind"
+	TransferAttended TransferKind = "attended"
+)
+
 // Facts about offers.
 type (
 	// OfferMade reserves the agent and dials them. Decision says why this
-	// call and this agent.
+	// call and this agent. Without a Queue it is direct: somebody dialled or
+	// chose this agent. A Leg that was moved here before is not dialled.
 	OfferMade struct {
 		Offer     OfferID   `json:"offer"`
 		Call      CallID    `json:"call"`
@@ -217,6 +280,7 @@ type (
 		Leg       LegID     `json:"leg"`
 		RingUntil time.Time `json:"ring_until"`
 		Decision  Decision  `json:"decision"`
+		Bridge    BridgeID  `json:"bridge,omitempty"` // in which a moved leg waits already
 	}
 	// OfferEnded ends an offer, exactly once. NotBefore is when the agent may
 	// be offered a call again.
@@ -245,7 +309,7 @@ type Decision struct {
 	Priority  int       `json:"priority"`     // of the call
 	Waited    Millis    `json:"waited_ms"`    // by the call
 	Waiting   int       `json:"waiting"`      // calls in the queue, this one included
-	Trigger   string    `json:"trigger"`      // "call_arrived" or "agent_free"
+	Trigger   string    `json:"trigger"`      // "call_arrived", "agent_free"; direct: "dialled", "transferred", "returned"
 	Step      int       `json:"step"`         // widening step of the call's bucket
 	Tried     int       `json:"tried_before"` // offers of this call before this one
 }

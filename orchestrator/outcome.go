@@ -24,20 +24,26 @@ type Reason string
 
 // Reasons of calls.
 const (
-	ReasonTalked       Reason = "talked"
-	ReasonAbandonedIVR Reason = "abandoned_in_flow"
-	ReasonAbandoned    Reason = "abandoned_in_queue"
-	ReasonMaxWait      Reason = "max_wait"
-	ReasonNoAgents     Reason = "no_agents"
-	ReasonFlowEnd      Reason = "flow_end"
-	ReasonFlowHangup   Reason = "flow_hangup"
-	ReasonFlowBudget   Reason = "flow_budget" // too many nodes without waiting: a loop
-	ReasonTransferred  Reason = "transferred"
-	ReasonSwitchLost   Reason = "switch_lost"
-	ReasonRequested    Reason = "requested" // hung up by a supervisor or the API
-	ReasonNoNumber     Reason = "unknown_number"
-	ReasonConnected    Reason = "connected"
-	ReasonUnknown      Reason = "unknown"
+	ReasonTalked        Reason = "talked"
+	ReasonAbandonedIVR  Reason = "abandoned_in_flow"
+	ReasonAbandoned     Reason = "abandoned_in_queue"
+	ReasonAbandonedRing Reason = "abandoned_in_ringing" // before the one agent who was dialled answered
+	ReasonMaxWait       Reason = "max_wait"
+	ReasonNoAgents      Reason = "no_agents"
+	ReasonFlowEnd       Reason = "flow_end"
+	ReasonFlowHangup    Reason = "flow_hangup"
+	ReasonFlowBudget    Reason = "flow_budget" // too many nodes without waiting: a loop
+	ReasonTransferred   Reason = "transferred"
+	ReasonSwitchLost    Reason = "switch_lost"
+	ReasonRequested     Reason = "requested" // hung up by a supervisor or the API
+	ReasonNoNumber      Reason = "unknown_number"
+	// The agent who was dialled or chosen could not be had.
+	ReasonBusy        Reason = "busy"
+	ReasonNoAnswer    Reason = "no_answer"
+	ReasonRejected    Reason = "rejected"
+	ReasonUnreachable Reason = "unreachable"
+	ReasonConnected   Reason = "connected"
+	ReasonUnknown     Reason = "unknown"
 )
 
 // OfferOutcome is how one ring at one agent ended.
@@ -98,6 +104,7 @@ const (
 	CauseNormal            = 16
 	CauseBusy              = 17
 	CauseNoAnswer          = 19
+	CauseAbsent            = 20 // no phone there
 	CauseRejected          = 21
 	CauseAnsweredElsewhere = 26
 )

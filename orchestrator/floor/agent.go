@@ -158,14 +158,9 @@ func (f *Floor) agentDue(a *agent) {
 	if !a.NotBefore.IsZero() && !a.NotBefore.After(f.At) {
 		f.emit(o.AgentRested{Agent: a.ID})
 	}
-	if a.WrapUntil.IsZero() || a.WrapUntil.After(f.At) {
-		return
-	}
-	if a.State == o.AgentWrapUp {
+	if a.State == o.AgentWrapUp && !a.WrapUntil.After(f.At) {
 		f.change(a, f.after(a))
-		return
 	}
-	panic("floor: agent " + string(a.ID) + " wraps up in state " + string(a.State))
 }
 
 // endpointChanged is a phone that came, went, or is used.

@@ -35,7 +35,7 @@ func (f *Floor) fold(fact o.Fact) {
 		for _, p := range f.Switches { // order-free: each by itself
 			p.Doubt = true
 		}
-	case o.CallRefused, o.CommandFailed, o.Healed, o.ActionRefused:
+	case o.CallRefused, o.CommandFailed, o.Healed, o.ActionRefused, o.TransferRefused:
 		// Told for the record; nothing follows from them.
 	case o.PINRefused:
 		f.applyPINRefused(d)
@@ -46,7 +46,7 @@ func (f *Floor) fold(fact o.Fact) {
 	case o.PlayEnded:
 		f.applySilence(d)
 		f.applyPlay(d.Call, d.Leg, "", "")
-	case o.LegStarted, o.LegRang, o.LegAnswered, o.LegJoined, o.LegSeparated, o.LegHeld, o.LegResumed, o.LegClosed:
+	case o.LegStarted, o.LegRang, o.LegAnswered, o.LegJoined, o.LegSeparated, o.LegHeld, o.LegResumed, o.LegClosed, o.LegMoved:
 		f.applyLeg(d)
 	case o.AgentLoggedIn, o.AgentIntended, o.AgentChanged, o.AgentRested:
 		f.applyAgent(d)

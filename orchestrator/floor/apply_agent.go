@@ -39,7 +39,10 @@ func (f *Floor) applyAgentChanged(d o.AgentChanged) {
 	if onCall(a.State) && !onCall(d.State) {
 		a.IdleSince = f.At
 	}
-	a.State, a.Since, a.Reason, a.WrapUntil = d.State, f.At, d.Reason, d.Until
+	a.State, a.Since, a.Reason = d.State, f.At, d.Reason
+	if d.State != o.AgentReserved && d.State != o.AgentBusy {
+		a.WrapUntil = d.Until // a colleague's call only interrupts a wrap-up
+	}
 	if d.State == o.AgentLoggedOut {
 		f.leavePhone(a)
 		a.LoggedIn, a.NotBefore, a.Pause = false, zero, ""
@@ -62,11 +65,10 @@ func (f *Floor) leavePhone(a *agent) {
 
 // agentLegClosed ends the agent's part in a call: wrap-up follows if they talked.
 func (f *Floor) agentLegClosed(a *agent) {
-	c := f.Calls[a.Call]
-	if a.Talking && c != nil && c.queue != nil && c.queue.WrapUp > 0 {
-		a.WrapUntil = f.At.Add(c.queue.WrapUp.Duration())
+	if a.Talking && a.WrapUp > 0 {
+		a.WrapUntil = f.At.Add(a.WrapUp.Duration())
 	}
-	a.Leg, a.Talking, a.Held, a.Call = "", false, false, ""
+	a.Leg, a.Talking, a.Inside, a.Held, a.Call, a.WrapUp = "", false, false, false, "", 0
 	f.index(a)
 }
 
@@ -98,6 +100,8 @@ func (f *Floor) derive(a *agent) o.AgentState {
 		return o.AgentHolding
 	case a.Talking:
 		return o.AgentTalking
+	case a.Leg != "" && a.Inside:
+		return o.AgentBusy
 	case a.Leg != "":
 		return o.AgentReserved
 	case a.WrapUntil.After(f.At):
@@ -108,7 +112,7 @@ func (f *Floor) derive(a *agent) o.AgentState {
 		return o.AgentPaused
 	case ph == nil || !ph.Reachable || !f.attached(ph.Switch):
 		return o.AgentPhoneLost
-	case ph.Foreign || ph.Service != "":
+	case ph.Foreign || ph.Service != "" || len(ph.Dialled) > 0:
 		return o.AgentBusy
 	}
 	return o.AgentReady

@@ -41,6 +41,8 @@ func (f *Floor) applyCall(deed o.Deed) {
 		f.applyOfferEnded(d)
 	case o.CallConnected:
 		f.applyConnected(d)
+	case o.CallTransferred:
+		f.applyTransferred(d)
 	case o.CallReleased:
 		c := f.Calls[d.Call]
 		c.Released, c.EndBy, c.NodeBy = true, f.At.Add(endingMax), zero
@@ -57,7 +59,7 @@ func (f *Floor) applyCall(deed o.Deed) {
 func (f *Floor) applyArrived(d o.CallArrived) {
 	c := &call{
 		ID: d.Call, Switch: d.Switch, Leg: d.Leg, Dialled: d.Dialled, Caller: d.Caller,
-		Arrived: f.At, Phase: o.PhaseFlow, Since: f.At,
+		Arrived: f.At, Phase: o.PhaseFlow, Since: f.At, Internal: d.Direction == o.CallInternal,
 		FlowID: d.Flow, FlowVersion: d.FlowVersion, flow: f.flowVersion(d.Flow, d.FlowVersion),
 	}
 	f.Calls[d.Call] = c
@@ -69,7 +71,7 @@ func (f *Floor) applyNode(d o.NodeEntered) {
 	if c.FlowID != d.Flow || c.FlowVersion != d.Version {
 		c.FlowID, c.FlowVersion, c.flow = d.Flow, d.Version, f.flowVersion(d.Flow, d.Version)
 	}
-	c.Node, c.Digits, c.Tries = d.Node, "", 0
+	c.Node, c.Digits, c.Tries, c.Return = d.Node, "", 0, nil
 	c.Nodes++
 	c.NodeBy = f.At.Add(nodeMax)
 	f.touch(c)
@@ -122,15 +124,18 @@ func (f *Floor) applyQueued(d o.CallQueued) {
 	f.phase(c, o.PhaseQueued)
 	c.QueueID, c.QueueVersion, c.queue = d.Queue, d.Version, f.queueVersion(d.Queue, d.Version)
 	c.Bucket, c.Priority, c.Queued, c.NodeBy = bucketOf(c.queue), d.Priority, d.Arrived, zero
+	c.Joined, c.Return = f.At, nil
 	c.Early, c.Silent = "", 0
 	c.MaxWaitAt, c.AnnounceAt = zero, zero
 	if c.queue.MaxWait > 0 {
-		c.MaxWaitAt = d.Arrived.Add(c.queue.MaxWait.Duration())
+		c.MaxWaitAt = f.At.Add(c.queue.MaxWait.Duration())
 	}
 	if len(c.queue.Announce.Play) > 0 {
 		c.AnnounceAt = f.At.Add(c.queue.Announce.First.Duration())
 	}
-	metrics.Offered(&q.Today, f.date(), *c.queue)
+	if !c.Internal {
+		metrics.Offered(&q.Today, f.date(), *c.queue)
+	}
 	f.waitInMatcher(c)
 	f.touch(c)
 }
@@ -153,7 +158,7 @@ func (f *Floor) applyLeftQueue(d o.CallLeftQueue) {
 	if d.Reason != o.ReasonConnected {
 		f.phase(c, o.PhaseFlow)
 	}
-	if q := f.Queues[d.Queue]; q != nil {
+	if q := f.Queues[d.Queue]; q != nil && !c.Internal {
 		f.count(q, c.queue, d.Reason, d.Waited)
 	}
 	c.MaxWaitAt, c.AnnounceAt, c.Tried = zero, zero, 0
@@ -166,18 +171,27 @@ func (f *Floor) applyOffer(d o.OfferMade) {
 	f.phase(c, o.PhaseRinging)
 	c.Tried++
 	c.Offer = &offer{
-		ID: d.Offer, Agent: d.Agent, Leg: d.Leg, Made: f.At,
-		SilentBy: f.At.Add(silentMax), RingUntil: d.RingUntil,
+		ID: d.Offer, Queue: d.Queue, Agent: d.Agent, Leg: d.Leg, Made: f.At,
+		SilentBy: f.At.Add(silentMax), RingUntil: d.RingUntil, Bridge: d.Bridge,
 	}
-	a.Leg, a.Call, a.Queue = d.Leg, d.Call, d.Queue
+	if c.Return != nil && c.Return.Agent == d.Agent {
+		c.Return.Agent = "" // they are asked once
+	}
+	f.takeUp(c.Offer)
+	a.Leg, a.Call, a.Queue, a.Inside = d.Leg, d.Call, d.Queue, false
 	f.index(a)
 	f.touch(c)
 }
 
 func (f *Floor) applyOfferEnded(d o.OfferEnded) {
 	c, a := f.Calls[d.Call], f.Agents[d.Agent]
+	direct := c.Offer.Queue == ""
 	c.Offer = nil
-	if c.Phase == o.PhaseRinging && d.Outcome != o.OfferAnswered {
+	switch {
+	case c.Phase != o.PhaseRinging || d.Outcome == o.OfferAnswered:
+	case direct:
+		f.phase(c, o.PhaseFlow)
+	default:
 		f.phase(c, o.PhaseQueued)
 		if c.Ended.IsZero() && c.Ending == nil {
 			f.waitInMatcher(c)
@@ -192,7 +206,12 @@ func (f *Floor) applyConnected(d o.CallConnected) {
 	c, a := f.Calls[d.Call], f.Agents[d.Agent]
 	f.phase(c, o.PhaseTalking)
 	c.Bridge, c.Agent, c.AgentLeg, c.Talked, c.Music, c.Play = d.Bridge, d.Agent, a.Leg, true, false, ""
-	a.Talking, a.Misses = true, 0
+	c.Return = nil
+	a.Talking, a.Inside, a.Queue, a.Misses = !c.Internal, c.Internal, d.Queue, 0
+	if a.WrapUp = 0; !c.Internal && c.queue != nil {
+		a.WrapUp = c.queue.WrapUp
+	}
+	f.index(a)
 	f.touch(c)
 }
 
@@ -207,16 +226,13 @@ func (f *Floor) applyEnded(d o.CallEnded) {
 func (f *Floor) applyLeg(deed o.Deed) {
 	switch d := deed.(type) {
 	case o.LegStarted:
-		f.Legs[d.Leg] = &leg{
-			ID: d.Leg, Call: d.Call, Switch: d.Switch, Role: d.Role, Endpoint: d.Endpoint, Agent: d.Agent, State: o.LegNew,
-		}
-		if c := f.Calls[d.Call]; c != nil {
-			c.Legs = append(c.Legs, d.Leg)
-		}
+		f.applyStarted(d)
+	case o.LegMoved:
+		f.applyMoved(d)
 	case o.LegRang:
 		f.Legs[d.Leg].State = o.LegRings
 		if c := f.Calls[d.Call]; c != nil && c.Offer != nil && c.Offer.Leg == d.Leg {
-			c.Offer.Rang, c.Offer.SilentBy = f.At, zero
+			f.takeUp(c.Offer)
 			f.touch(c)
 		}
 	case o.LegAnswered:
@@ -236,13 +252,24 @@ func (f *Floor) applyLeg(deed o.Deed) {
 
 func (f *Floor) applyAnswered(d o.LegAnswered) {
 	f.Legs[d.Leg].State = o.LegIsUp
-	c := f.Calls[d.Call]
-	if c == nil || c.Offer == nil || c.Offer.Leg != d.Leg {
-		return
+	if c := f.Calls[d.Call]; c != nil && c.Offer != nil && c.Offer.Leg == d.Leg {
+		f.takeUp(c.Offer)
+		f.touch(c)
 	}
-	c.Offer.Answered, c.Offer.ConnectBy = true, f.At.Add(connectMax)
-	c.Offer.Bridge = bridgeOf(c.Offer.ID)
-	f.touch(c)
+}
+
+// takeUp brings an offer to where its leg has got.
+func (f *Floor) takeUp(of *offer) {
+	switch l := f.Legs[of.Leg]; {
+	case l == nil:
+	case l.State == o.LegRings:
+		of.Rang, of.SilentBy = f.At, zero
+	case l.State == o.LegIsUp:
+		of.Answered, of.ConnectBy = true, f.At.Add(connectMax)
+		if of.Bridge == "" {
+			of.Bridge = bridgeOf(of.ID)
+		}
+	}
 }
 
 // bridgeOf names the bridge an offer leads to after the offer, so that a
@@ -256,7 +283,7 @@ func (f *Floor) applyHeld(id o.CallID, legID o.LegID, held bool) {
 	}
 	f.phase(c, o.PhaseTalking)
 	c.Held = held
-	if a := f.Agents[f.Legs[legID].Agent]; a != nil {
+	if a := f.Agents[f.Legs[legID].Agent]; a != nil && a.Leg == legID {
 		a.Held = held
 	}
 }
@@ -267,6 +294,7 @@ func (f *Floor) applyClosed(d o.LegClosed) {
 	if a := f.Agents[l.Agent]; a != nil && a.Leg == l.ID {
 		f.agentLegClosed(a)
 	}
+	f.hungUpAt(l)
 	c := f.Calls[l.Call]
 	if c == nil {
 		return

@@ -138,8 +138,11 @@ func (f *Floor) dropIfGone(a *agent) {
 // relinkConfig rebuilds what follows from the configuration.
 func (f *Floor) relinkConfig() {
 	f.endpoints = make(map[endpointKey]*phone, len(f.Phones))
-	for _, p := range f.Phones { // order-free: fills a map
+	f.extensions = make(map[endpointKey]*phone, len(f.Phones))
+	for _, id := range sortedKeys(f.Phones) {
+		p := f.Phones[id]
 		f.endpoints[endpointKey{p.Switch, p.Endpoint}] = p
+		f.extensions[endpointKey{p.Switch, extensionOf(p.Endpoint)}] = p
 	}
 	f.numbers = make(map[string]o.AgentID, len(f.Agents))
 	for _, a := range f.Agents { // order-free: agent numbers are unique

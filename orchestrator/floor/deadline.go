@@ -3,6 +3,8 @@ package floor
 import (
 	"container/heap"
 	"time"
+
+	o "ringmaster/orchestrator"
 )
 
 // timed is anything that waits for a moment: a call, an agent, a switch, a
@@ -129,7 +131,13 @@ func (p *pbx) due() (time.Time, bool) { return p.LostBy, !p.LostBy.IsZero() }
 func (p *pbx) key() string            { return "switch " + string(p.ID) }
 func (p *pbx) place() *int            { return &p.slot }
 
-func (a *agent) due() (time.Time, bool) { return earliest(a.WrapUntil, a.NotBefore) }
+// due of an agent: a wrap-up that a colleague's call interrupts ends with it.
+func (a *agent) due() (time.Time, bool) {
+	if a.State != o.AgentWrapUp {
+		return earliest(a.NotBefore)
+	}
+	return earliest(a.WrapUntil, a.NotBefore)
+}
 func (a *agent) key() string            { return "agent " + string(a.ID) }
 func (a *agent) place() *int            { return &a.slot }
 

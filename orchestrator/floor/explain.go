@@ -20,8 +20,12 @@ func (f *Floor) Explain(id o.CallID, at time.Time) (o.Explanation, bool) {
 	case o.PhaseFlow:
 		e.Summary = fmt.Sprintf("The call is in flow %s at node %q since %s; it is in no queue.", c.FlowID, c.Node, clock(c.Since))
 	case o.PhaseQueued, o.PhaseRinging:
+		if c.direct() {
+			e.Summary = fmt.Sprintf("The call rings at agent %s since %s, who was dialled or chosen.", c.Offer.Agent, clock(c.Offer.Made))
+			break
+		}
 		e.Waiting = f.explainWait(c, at)
-		e.Summary = fmt.Sprintf("The call waits in queue %s for %s, at place %d.", c.QueueID, span(at.Sub(c.Queued)), e.Waiting.Position)
+		e.Summary = fmt.Sprintf("The call waits in queue %s for %s, at place %d.", c.QueueID, span(at.Sub(c.Joined)), e.Waiting.Position)
 		if c.Offer != nil {
 			e.Summary = fmt.Sprintf("The call rings at agent %s since %s.", c.Offer.Agent, clock(c.Offer.Made))
 		}
@@ -150,6 +154,14 @@ func explainOffer(p PastOffer) o.OfferReason {
 func why(of o.OfferRecord) string {
 	d := of.Decision
 	idle := span(of.Made.Sub(d.IdleSince))
+	switch d.Trigger {
+	case triggerDialled:
+		return fmt.Sprintf("%s was dialled.", of.Agent)
+	case triggerTransferred:
+		return fmt.Sprintf("the call was transferred to %s.", of.Agent)
+	case triggerReturned:
+		return fmt.Sprintf("the call came back to %s, who had transferred it.", of.Agent)
+	}
 	if d.Trigger == triggerAgent {
 		return fmt.Sprintf("%s became free and this call was first in line (priority %d, waiting %s, %d waiting).",
 			of.Agent, d.Priority, span(d.Waited.Duration()), d.Waiting)

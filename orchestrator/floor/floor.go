@@ -113,6 +113,10 @@ func (f *Floor) handle(event o.Event) {
 		f.left(e)
 	case o.PlayDone:
 		f.playDone(e)
+	case o.TransferAsked:
+		f.transferAsked(e)
+	case o.TransferHappened:
+		f.transferHappened(e)
 	case o.LegReleased:
 		f.legReleased(e.Leg)
 	case o.LegEnded:

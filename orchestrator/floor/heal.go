@@ -45,6 +45,9 @@ func (f *Floor) switchSynced(e o.SwitchSynced) {
 	for _, s := range e.Snapshot.Legs {
 		there[s.Leg] = s
 	}
+	if gap {
+		f.missedTransfers(e.Switch, there)
+	}
 	f.closeMissing(e.Switch, there, gap)
 	at := make(map[*call]int)
 	for _, c := range f.callsOn(e.Switch) {
@@ -176,6 +179,9 @@ func (f *Floor) dialling(l *leg) bool {
 // unheard.
 func (f *Floor) resume(c *call, there map[o.LegID]o.SnapshotLeg, gap bool) {
 	_, carried := there[c.Leg]
+	if carried && c.Ending == nil && c.Phase != o.PhaseTalking && (c.Offer == nil || !c.Offer.Answered) {
+		f.separate(c) // out of a talk that was transferred
+	}
 	switch {
 	case f.Calls[c.ID] != c || !carried:
 	case c.Ending != nil:
@@ -224,6 +230,9 @@ func (f *Floor) rejoin(c *call) {
 // claim takes the caller's leg again, because the first claim may not have
 // got through.
 func (f *Floor) claim(c *call) {
+	if l := f.Legs[c.Leg]; l == nil || l.Role != o.RoleCaller {
+		return // one we dialled has its stamp
+	}
 	f.order(c, o.Claim{Leg: c.Leg, Stamp: f.stamp(c.ID, c.Leg, o.RoleCaller)})
 }
 
@@ -239,13 +248,35 @@ func (f *Floor) resumeQueue(c *call, there map[o.LegID]o.SnapshotLeg) {
 			// no phone may ring twice for one offer.
 			f.withdraw(c)
 		}
+		if of.Queue == "" {
+			f.resumeRinging(c, of)
+			return
+		}
 	}
 	if !f.up(c) {
 		f.order(c, o.Answer{Leg: c.Leg})
 	}
 	f.stopPlay(c)
+	f.musicAgain(c)
+}
+
+// resumeRinging lets the caller of a direct offer hear again that it rings. If
+// the offer was withdrawn the call has gone on already.
+func (f *Floor) resumeRinging(c *call, of *offer) {
+	if c.Offer != of {
+		return
+	}
+	if !f.up(c) {
+		f.order(c, o.Ring{Leg: c.Leg})
+		return
+	}
+	f.musicAgain(c)
+}
+
+// musicAgain starts music whose order may have been lost.
+func (f *Floor) musicAgain(c *call) {
 	if c.Music {
-		f.order(c, o.StartMusic{Leg: c.Leg, Class: c.queue.Music})
+		f.order(c, o.StartMusic{Leg: c.Leg, Class: musicOf(c)})
 		return
 	}
 	f.music(c)
@@ -279,5 +310,24 @@ func (f *Floor) dropServices(sw o.SwitchID) {
 		} else if s.Switch == sw {
 			f.command(sw, string(id), o.Answer{Leg: id})
 		}
+	}
+}
+
+// missedTransfers finds attended transfers that a switch did by itself while
+// nobody listened: a caller who sits in the bridge of their agent's consult.
+func (f *Floor) missedTransfers(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) {
+	talks := map[o.BridgeID]*call{}
+	for _, k := range f.callsOn(sw) {
+		if k.Phase == o.PhaseTalking && k.Internal && k.Ending == nil {
+			talks[k.Bridge] = k
+		}
+	}
+	for _, c := range f.callsOn(sw) {
+		k := talks[there[c.Leg].Bridge]
+		if k == nil || k == c || k.Ending != nil || c.Phase != o.PhaseTalking || there[k.AgentLeg].Bridge != k.Bridge {
+			continue
+		}
+		f.emit(o.Healed{Leg: c.Leg, Bridge: string(k.Bridge), Repair: "transferred while nobody listened"})
+		f.transferHappened(o.TransferHappened{Leg: c.AgentLeg, Party: c.Leg, Consult: k.Leg, Peer: k.AgentLeg})
 	}
 }

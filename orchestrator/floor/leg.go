@@ -48,7 +48,7 @@ func (f *Floor) legHold(id o.LegID, held bool) {
 		return
 	}
 	c := f.Calls[l.Call]
-	if c == nil || c.Phase != o.PhaseTalking || c.Held == held {
+	if c == nil || c.Phase != o.PhaseTalking || c.Held == held || id != c.Leg && id != c.AgentLeg {
 		return
 	}
 	if held {
@@ -104,12 +104,15 @@ func (f *Floor) legEnded(e o.LegEnded) {
 
 // callerOutcome is whose doing it was that the caller's leg ended.
 func (f *Floor) callerOutcome(c *call, e o.LegEnded) o.Outcome {
+	waits := c.Phase == o.PhaseQueued || c.Phase == o.PhaseRinging
 	switch {
-	case c.Talked:
+	case c.Talked && !waits: // who is transferred and gives up waiting has abandoned
 		return o.Outcome{Result: o.ResultCompleted, Reason: o.ReasonTalked}
 	case e.By == o.EndedBySwitch && e.Cause == 0:
 		return o.Outcome{Result: o.ResultCarrier, Reason: o.ReasonSwitchLost}
-	case c.Phase == o.PhaseQueued || c.Phase == o.PhaseRinging:
+	case c.direct():
+		return o.Outcome{Result: o.ResultCaller, Reason: o.ReasonAbandonedRing}
+	case waits:
 		return o.Outcome{Result: o.ResultCaller, Reason: o.ReasonAbandoned}
 	}
 	return o.Outcome{Result: o.ResultCaller, Reason: o.ReasonAbandonedIVR}
@@ -118,6 +121,7 @@ func (f *Floor) callerOutcome(c *call, e o.LegEnded) o.Outcome {
 // closeCaller ends the call with its caller. Whoever rings for it stops, and
 // who talks is hung up.
 func (f *Floor) closeCaller(c *call, out o.Outcome, closed o.LegClosed) {
+	l := f.Legs[c.Leg]
 	if c.Ending == nil {
 		f.emit(o.CallEnding{Call: c.ID, Outcome: out})
 	}
@@ -131,6 +135,9 @@ func (f *Floor) closeCaller(c *call, out o.Outcome, closed o.LegClosed) {
 			f.order(c, o.Hangup{Leg: id, Cause: o.CauseNormal})
 		}
 	}
+	if l != nil { // in an internal call the caller is one of us
+		f.settlePhone(f.phoneAt(l.Switch, l.Endpoint))
+	}
 	f.tidy(c)
 	f.finish(c)
 }
@@ -142,9 +149,9 @@ func (f *Floor) closeAgent(c *call, l *leg, e o.LegEnded, closed o.LegClosed) {
 	case c.Offer != nil && c.Offer.Leg == l.ID && c.Offer.Answered:
 		// Hung up before the caller was there: the agent's own doing.
 		f.emit(closed)
-		f.offerOver(c, failure{outcome: o.OfferRejected, cause: e.Cause, sip: e.SIP})
 		f.separate(c)
-		f.music(c)
+		f.offerOver(c, failure{outcome: o.OfferRejected, cause: e.Cause, sip: e.SIP})
+		f.waitOn(c)
 	case c.Offer != nil && c.Offer.Leg == l.ID:
 		rang := !c.Offer.Rang.IsZero()
 		f.emit(closed)
@@ -229,7 +236,7 @@ func (f *Floor) commandDone(e o.CommandDone) {
 // it is as good.
 func ends(a o.Action) bool {
 	switch a.(type) {
-	case o.Hangup, o.StopPlay, o.StopMusic, o.Separate, o.CloseBridge:
+	case o.Hangup, o.StopPlay, o.StopMusic, o.Separate, o.CloseBridge, o.AcceptTransfer, o.RejectTransfer:
 		return true
 	}
 	return false
@@ -239,17 +246,14 @@ func ends(a o.Action) bool {
 // trouble of its own, which is not the agent's. If nobody knows whether it
 // began, the leg is hung up: it must not come to life.
 func (f *Floor) dialFailed(c *call, l *leg, e o.CommandDone) {
-	how := failure{outcome: o.OfferUnreachable, cause: causeAbsent}
+	how := failure{outcome: o.OfferUnreachable, cause: o.CauseAbsent}
 	if e.Result == o.ResultNoWord || e.Result == o.ResultRejected && e.Reason != "unreachable" {
-		how = failure{outcome: o.OfferCancelled, cause: causeAbsent, rest: trouble}
+		how = failure{outcome: o.OfferCancelled, cause: o.CauseAbsent, rest: trouble}
 	}
 	if e.Result == o.ResultNoWord {
 		f.order(c, o.Hangup{Leg: l.ID, Cause: o.CauseNormal})
 	}
-	f.emit(o.LegClosed{Call: c.ID, Leg: l.ID, Cause: causeAbsent, By: o.EndedBySwitch})
+	f.emit(o.LegClosed{Call: c.ID, Leg: l.ID, Cause: o.CauseAbsent, By: o.EndedBySwitch})
 	f.offerOver(c, how)
 	f.finish(c)
 }
-
-// causeAbsent is Q.850 20, subscriber absent.
-const causeAbsent = 20

@@ -44,8 +44,11 @@ func (f *Floor) lines() map[o.QueueID]line {
 		l := lines[c.QueueID]
 		switch c.Phase {
 		case o.PhaseQueued, o.PhaseRinging:
+			if c.direct() {
+				continue
+			}
 			l.waiting++
-			l.longest, _ = earliest(l.longest, c.Queued)
+			l.longest, _ = earliest(l.longest, c.Joined)
 		case o.PhaseTalking:
 			l.talking++
 		}
@@ -84,7 +87,7 @@ func (f *Floor) liveAgent(a *agent) o.LiveAgent {
 	if a.LoggedIn {
 		live.Phone, live.Intent = a.Phone, a.Intent
 	}
-	if !a.WrapUntil.IsZero() {
+	if a.State == o.AgentWrapUp {
 		until := a.WrapUntil
 		live.Until = &until
 	}
@@ -111,7 +114,7 @@ func (f *Floor) liveCall(c *call) o.LiveCall {
 		live.Queue = c.QueueID
 		live.Position, _ = f.matcher.Position(c.ID)
 	case o.PhaseRinging:
-		live.Queue, live.Agent = c.QueueID, c.Offer.Agent
+		live.Queue, live.Agent = c.Offer.Queue, c.Offer.Agent
 	case o.PhaseTalking:
 		live.Queue, live.Agent = c.QueueID, c.Agent
 	}

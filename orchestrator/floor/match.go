@@ -92,12 +92,18 @@ func (f *Floor) offer(c *call, choice acd.Choice, trigger string) {
 			Trigger: trigger, Step: c.Bucket.Step, Tried: c.Tried,
 		},
 	})
+	f.ring(c, a, c.queue.RingTimeout)
+}
+
+// ring dials the agent a call has just been offered to.
+func (f *Floor) ring(c *call, a *agent, limit o.Millis) {
+	ph, legID := f.Phones[a.Phone], c.Offer.Leg
 	f.emit(o.LegStarted{Call: c.ID, Leg: legID, Switch: c.Switch, Role: o.RoleAgent, Endpoint: ph.Endpoint, Agent: a.ID})
 	f.settle(a)
 	f.order(c, o.Dial{
 		Leg: legID, Stamp: f.stamp(c.ID, legID, o.RoleAgent), Endpoint: ph.Endpoint, Display: c.Caller,
 		// The floor ends the offer itself; the switch's own end is for the
 		// day on which the floor is not there to do it.
-		Timeout: c.queue.RingTimeout + 2000, AutoAnswer: ph.AutoAnswer,
+		Timeout: limit + 2000, AutoAnswer: ph.AutoAnswer,
 	})
 }

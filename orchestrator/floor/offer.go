@@ -17,7 +17,11 @@ type failure struct {
 func (f *Floor) offerOver(c *call, how failure) {
 	of := c.Offer
 	a := f.Agents[of.Agent]
-	delay, missed := penalty(c.queue, how.outcome)
+	direct := c.direct()
+	delay, missed := o.Millis(0), false
+	if !direct { // a colleague's call that nobody takes is no missed call of a queue
+		delay, missed = penalty(c.queue, how.outcome)
+	}
 	misses, notBefore := a.Misses, a.NotBefore
 	if missed {
 		misses++
@@ -29,13 +33,16 @@ func (f *Floor) offerOver(c *call, how failure) {
 		f.order(c, o.Hangup{Leg: of.Leg, Cause: hangupCause(how.outcome)})
 	}
 	f.emit(o.OfferEnded{
-		Offer: of.ID, Call: c.ID, Queue: c.QueueID, Agent: a.ID, Outcome: how.outcome, Cause: how.cause, SIP: how.sip,
+		Offer: of.ID, Call: c.ID, Queue: of.Queue, Agent: a.ID, Outcome: how.outcome, Cause: how.cause, SIP: how.sip,
 		Rang: f.rang(of), NotBefore: notBefore, Misses: misses,
 	})
-	if limit := c.queue.MaxMisses; missed && limit > 0 && misses >= limit && a.Intent == o.IntentReady {
+	if missed && c.queue.MaxMisses > 0 && misses >= c.queue.MaxMisses && a.Intent == o.IntentReady {
 		f.intend(a, o.IntentPause, reasonMissed, wish{Origin: o.OriginSystem, By: "max_misses"})
 	}
 	f.settle(a)
+	if direct && c.Ending == nil {
+		f.notReached(c, how.outcome)
+	}
 }
 
 // rang is how long the phone has rung.
@@ -101,16 +108,22 @@ func outcomeOf(cause, sip int, rang bool) o.OfferOutcome {
 
 // agentLegUp is an agent who picked up: caller and agent go into one bridge.
 func (f *Floor) agentLegUp(c *call) {
+	if !f.up(c) { // nobody was there before, or the answer we ordered failed or is late
+		f.order(c, o.Answer{Leg: c.Leg})
+	}
+	f.connect(c, string(c.ID))
+}
+
+// connect puts the two ends of an answered offer together. What the caller
+// hears until then the switch ends by itself.
+func (f *Floor) connect(c *call, lane string) {
 	if c.Music {
 		f.emit(o.MusicStopped{Call: c.ID, Leg: c.Leg})
 	}
 	if c.Play != "" {
 		f.emit(o.PlayEnded{Call: c.ID, Leg: c.Leg, Play: c.Play, Status: o.PlayStopped})
 	}
-	if !f.up(c) { // the answer we ordered failed, or is late
-		f.order(c, o.Answer{Leg: c.Leg})
-	}
-	f.order(c, o.Connect{
+	f.command(c.Switch, lane, o.Connect{
 		Bridge: c.Offer.Bridge, Stamp: f.stamp(c.ID, c.Leg, o.RoleBridge), A: c.Leg, B: c.Offer.Leg,
 	})
 }
@@ -122,11 +135,17 @@ func (f *Floor) joined(e o.Joined) {
 		return
 	}
 	f.emit(o.LegJoined{Call: l.Call, Leg: l.ID, Bridge: e.Bridge})
-	c := f.Calls[l.Call]
-	if c == nil || c.Offer == nil || !c.Offer.Answered || c.Ending != nil {
+	if c := f.Calls[l.Call]; c != nil {
+		f.together(c)
+	}
+}
+
+// together connects a call whose agent has answered once both are in the bridge.
+func (f *Floor) together(c *call) {
+	of := c.Offer
+	if of == nil || !of.Answered || c.Ending != nil {
 		return
 	}
-	of := c.Offer
 	if f.inBridge(c.Leg, of.Bridge) && f.inBridge(of.Leg, of.Bridge) {
 		f.connected(c, of)
 	}
@@ -139,10 +158,13 @@ func (f *Floor) inBridge(id o.LegID, b o.BridgeID) bool {
 
 func (f *Floor) connected(c *call, of *offer) {
 	a := f.Agents[of.Agent]
-	waited := f.waited(c)
-	f.emit(o.CallLeftQueue{Call: c.ID, Queue: c.QueueID, Reason: o.ReasonConnected, Waited: waited})
+	waited := o.MillisOf(f.At.Sub(of.Made))
+	if !c.direct() {
+		waited = f.waited(c)
+		f.emit(o.CallLeftQueue{Call: c.ID, Queue: c.QueueID, Reason: o.ReasonConnected, Waited: waited})
+	}
 	f.emit(o.OfferEnded{
-		Offer: of.ID, Call: c.ID, Queue: c.QueueID, Agent: a.ID, Outcome: o.OfferAnswered, Rang: f.rang(of),
+		Offer: of.ID, Call: c.ID, Queue: of.Queue, Agent: a.ID, Outcome: o.OfferAnswered, Rang: f.rang(of),
 	})
 	f.emit(o.CallConnected{
 		Call: c.ID, Queue: c.QueueID, Agent: a.ID, Offer: of.ID, Bridge: of.Bridge, Waited: waited,
@@ -159,10 +181,17 @@ const trouble = o.Millis(2000)
 func (f *Floor) connectFailed(c *call) {
 	f.ask(o.Resync{Switch: c.Switch})
 	bridge := c.Offer.Bridge
-	f.offerOver(c, failure{outcome: o.OfferCancelled, cause: o.CauseNormal, rest: trouble})
 	if f.inBridge(c.Leg, bridge) {
 		f.order(c, o.Separate{Leg: c.Leg, Bridge: bridge})
 	}
 	f.order(c, o.CloseBridge{Bridge: bridge})
-	f.music(c)
+	f.offerOver(c, failure{outcome: o.OfferCancelled, cause: o.CauseNormal, rest: trouble})
+	f.waitOn(c)
+}
+
+// waitOn has a caller who did not get their agent hear the music again.
+func (f *Floor) waitOn(c *call) {
+	if c.Phase == o.PhaseQueued {
+		f.music(c)
+	}
 }

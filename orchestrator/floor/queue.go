@@ -28,10 +28,14 @@ func (f *Floor) join(c *call, n o.Node) (exit string, through bool) {
 
 // enqueue puts the call in line and starts the music.
 func (f *Floor) enqueue(c *call, q *queue, extra int) {
-	priority := q.Config.Priority + extra
+	f.line(c, q, q.Config.Priority+extra, f.At)
+}
+
+// line gives the call the place in a queue that its priority and arrival make.
+func (f *Floor) line(c *call, q *queue, priority int, arrived time.Time) {
 	f.emit(o.CallQueued{
-		Call: c.ID, Queue: q.Config.ID, Version: q.Config.Version, Priority: priority, Arrived: f.At,
-		Position: f.matcher.PositionFor(q.Config.ID, acd.Waiting{Call: c.ID, Priority: priority, Arrived: f.At}),
+		Call: c.ID, Queue: q.Config.ID, Version: q.Config.Version, Priority: priority, Arrived: arrived,
+		Position: f.matcher.PositionFor(q.Config.ID, acd.Waiting{Call: c.ID, Priority: priority, Arrived: arrived}),
 	})
 	f.music(c)
 }
@@ -54,13 +58,21 @@ func (f *Floor) nobody(c *call, q *queue) bool {
 	return true
 }
 
-// music plays the queue's music until something else is to be heard.
+// music plays the queue's music until something else is to be heard; to a call
+// of no queue the switch's own.
 func (f *Floor) music(c *call) {
-	if c.Music || c.queue == nil {
+	if c.Music {
 		return
 	}
-	f.emit(o.MusicStarted{Call: c.ID, Leg: c.Leg, Class: c.queue.Music})
-	f.order(c, o.StartMusic{Leg: c.Leg, Class: c.queue.Music})
+	f.emit(o.MusicStarted{Call: c.ID, Leg: c.Leg, Class: musicOf(c)})
+	f.order(c, o.StartMusic{Leg: c.Leg, Class: musicOf(c)})
+}
+
+func musicOf(c *call) string {
+	if c.queue == nil {
+		return ""
+	}
+	return c.queue.Music
 }
 
 // quiet ends music and announcement.
@@ -83,13 +95,19 @@ func (f *Floor) leaveQueue(c *call, why o.Reason) {
 	if c.Phase != o.PhaseQueued && c.Phase != o.PhaseRinging {
 		return
 	}
+	direct := c.direct()
 	if c.Offer != nil {
 		f.withdraw(c)
 	}
-	f.emit(o.CallLeftQueue{Call: c.ID, Queue: c.QueueID, Reason: why, Waited: f.waited(c)})
+	if !direct {
+		f.emit(o.CallLeftQueue{Call: c.ID, Queue: c.QueueID, Reason: why, Waited: f.waited(c)})
+	}
 }
 
-func (f *Floor) waited(c *call) o.Millis { return o.MillisOf(f.At.Sub(c.Queued)) }
+// direct reports whether the call rings at one agent without being in a queue.
+func (c *call) direct() bool { return c.Offer != nil && c.Offer.Queue == "" }
+
+func (f *Floor) waited(c *call) o.Millis { return o.MillisOf(f.At.Sub(c.Joined)) }
 
 // overflow sends a waiting call where its node or its queue says.
 func (f *Floor) overflow(c *call, why o.Reason, exit string) {

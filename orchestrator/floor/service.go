@@ -24,10 +24,13 @@ const (
 	serviceDigits = 12
 )
 
-// serviceOffered is an agent's phone dialling. Only feature codes lead
-// anywhere from here.
+// serviceOffered is an agent's phone dialling: a feature code, or a number.
 func (f *Floor) serviceOffered(e o.LegOffered) {
 	ph := f.phoneAt(e.Switch, e.Endpoint)
+	if code, _ := f.codeOf(e.Dialled); ph != nil && code == "" && !strings.ContainsAny(e.Dialled, "*#") {
+		f.internalOffered(e, ph)
+		return
+	}
 	id := o.PhoneID("")
 	if ph != nil {
 		id = ph.ID

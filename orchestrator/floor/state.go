@@ -31,8 +31,9 @@ type state struct {
 	Legs     map[o.LegID]*leg
 	Services map[o.LegID]*service
 
-	endpoints map[endpointKey]*phone
-	numbers   map[string]o.AgentID // agent number -> agent
+	endpoints  map[endpointKey]*phone
+	extensions map[endpointKey]*phone // by what is dialled for it
+	numbers    map[string]o.AgentID   // agent number -> agent
 }
 
 func newState() state {
@@ -77,6 +78,7 @@ type phone struct {
 	Foreign   bool      // in use by a call that is not ours
 	Agent     o.AgentID // who is logged in here
 	Service   o.LegID   // a feature code is being dialled from here
+	Dialled   []o.LegID // internal calls from here, open
 
 	PINFailures int
 	LockedUntil time.Time
@@ -106,8 +108,10 @@ type agent struct {
 	Call   o.CallID
 	Queue  o.QueueID
 
-	Talking   bool
+	Talking   bool // to a customer
+	Inside    bool // in an internal call
 	Held      bool
+	WrapUp    o.Millis // after this talk
 	WrapUntil time.Time
 	NotBefore time.Time // no offer before; set by a missed one
 	Misses    int       // in a row
@@ -130,6 +134,9 @@ type call struct {
 	Phase   o.CallPhase
 	Since   time.Time
 
+	Internal bool      // from one of our phones
+	Return   *comeback // after a transfer, until somebody talks to the caller again
+
 	FlowID      o.FlowID
 	FlowVersion uint64
 	Node        string
@@ -149,6 +156,7 @@ type call struct {
 	Bucket       acd.Bucket
 	Priority     int
 	Queued       time.Time // place in the queue
+	Joined       time.Time // this time
 	MaxWaitAt    time.Time
 	AnnounceAt   time.Time
 	Tried        int
@@ -174,9 +182,19 @@ type call struct {
 	slot  int
 }
 
+// comeback is where a transferred call goes when whom it was meant for cannot
+// be had: to the agent who sent it, then to its place in its queue.
+type comeback struct {
+	Agent    o.AgentID
+	Queue    o.QueueID
+	Arrived  time.Time
+	Priority int
+}
+
 // offer is one ring at one agent, until it ends.
 type offer struct {
 	ID        o.OfferID
+	Queue     o.QueueID // "": direct
 	Agent     o.AgentID
 	Leg       o.LegID
 	Made      time.Time
