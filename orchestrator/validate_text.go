@@ -24,7 +24,7 @@ const MaxProblems = 1000
 var (
 	languageForm = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$`)
 	soundForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*$`)
-	fileForm     = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`)
+	fileForm     = regexp.MustCompile(`^(/\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)+$`) // has no ".."
 )
 
 // maxProblemText bounds field and message of one fault in bytes: both quote
@@ -104,7 +104,7 @@ func validateMedium(found *Problems, field string, m Media) {
 }
 
 func validFile(path string) bool {
-	return len(path) <= maxFile && fileForm.MatchString(path) && !strings.Contains(path, "..")
+	return len(path) <= maxFile && fileForm.MatchString(path)
 }
 
 func validateSay(found *Problems, field, say string) {

@@ -1435,6 +1435,11 @@ type KeyWish struct {
 // Example: queue
 type Kind string
 
+// Language BCP 47. Absent: of spoken prompts en, of one thing to be said the tenant's.
+//
+// Example: en
+type Language = string
+
 // Live The floor at one instant.
 type Live struct {
 	Agents []LiveAgent `json:"agents"`
@@ -1637,10 +1642,10 @@ type Media struct {
 	// Example: /var/lib/ringmaster/sounds/welcome
 	File string `json:"file,omitempty,omitzero"`
 
-	// Language Of `say`, BCP 47. Absent: the tenant's.
+	// Language BCP 47. Absent: of spoken prompts en, of one thing to be said the tenant's.
 	//
 	// Example: en
-	Language string `json:"language,omitempty,omitzero"`
+	Language Language `json:"language,omitempty,omitzero"`
 
 	// Say Words to be spoken.
 	//
@@ -2109,7 +2114,7 @@ type Queue struct {
 	// Example: 10000
 	RejectDelayMs int64 `json:"reject_delay_ms,omitempty,omitzero"`
 
-	// RingTimeoutMs How long a phone rings, 3000 to 120000. Absent: 20000.
+	// RingTimeoutMs How long a phone rings. Absent: 20000.
 	//
 	// Example: 20000
 	RingTimeoutMs int64 `json:"ring_timeout_ms,omitempty,omitzero"`
@@ -2282,10 +2287,10 @@ type Settings struct {
 	// FeatureCodes What agents dial from their phones. Each code does one thing and may be dialled twice without harm.
 	FeatureCodes FeatureCodes `json:"feature_codes,omitempty,omitzero"`
 
-	// Language Of spoken prompts, BCP 47. Absent: en.
+	// Language BCP 47. Absent: of spoken prompts en, of one thing to be said the tenant's.
 	//
 	// Example: en
-	Language string `json:"language,omitempty,omitzero"`
+	Language Language `json:"language,omitempty,omitzero"`
 
 	// PauseReasons Why agents pause. Empty: pauses carry no reason.
 	PauseReasons []PauseReason `json:"pause_reasons,omitempty,omitzero"`
@@ -2308,10 +2313,10 @@ type SkillNeed struct {
 	// Example: 50
 	Level int `json:"level"`
 
-	// Skill The skill.
+	// Skill A name you choose.
 	//
-	// Example: german
-	Skill string `json:"skill"`
+	// Example: sales
+	Skill Slug `json:"skill"`
 }
 
 // Slug A name you choose.
