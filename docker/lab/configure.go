@@ -80,7 +80,7 @@ func (p *page) cut(mark string) string {
 
 // render returns every file of the etc folder by name.
 func (a *Asterisk) render(cfg Config) (map[string]string, error) {
-	pages := []*page{a.http(), a.ari(), a.pjsip(cfg), a.extensions(), a.queues(), a.music(), a.logger(), a.modules()}
+	pages := []*page{a.http(), a.ari(), a.pjsip(cfg), a.extensions(), a.queues(), a.music(), a.logger(), a.modules(), a.options()}
 	files := a.ownFiles()
 	for _, p := range pages {
 		if p.err != nil {
@@ -177,17 +177,16 @@ func (a *Asterisk) modules() *page {
 	return p
 }
 
-// ownFiles are the files an admin has already and a lab needs its own of.
-// entityid differs per lab: it is half of what tells one Asterisk from another.
-func (a *Asterisk) ownFiles() map[string]string {
+// options is the shipped file with the lab's folders. entityid differs per lab:
+// it is half of what tells one Asterisk from another.
+func (a *Asterisk) options() *page {
 	at := func(dir string) string { return filepath.Join(a.Dir, dir) }
-	host, err := os.Hostname()
-	if err != nil {
-		host = "lab"
-	}
-	files := map[string]string{
-		"indications.conf": indications,
-		"asterisk.conf": fmt.Sprintf(`[directories]
+	p := shipped("asterisk.conf")
+	p.add(fmt.Sprintf(`verbose=3
+nocolor=yes
+maxfiles=4096
+entityid=02:00:00:00:%02x:%02x
+[directories]
 astetcdir => %s
 astmoddir => %s
 astvarlibdir => %s
@@ -198,16 +197,22 @@ astspooldir => %s
 astrundir => %s
 astlogdir => %s
 astcachedir => %s
-[options]
-verbose=3
-nocolor=yes
-maxfiles=4096
-entityid=02:00:00:00:%02x:%02x
-`, at("etc"), a.install.modules, at("lib"), at("lib"), at("lib"), a.install.data, at("spool"), at("run"), at("log"), at("spool/tmp"),
-			a.slot.sip>>8, a.slot.sip&0xff),
-		"rtp.conf":    fmt.Sprintf("[general]\nrtpstart=%d\nrtpend=%d\nicesupport=no\n", a.slot.rtpLow, a.slot.rtpHigh),
-		"hosts":       "127.0.0.1 localhost " + host + "\n",
-		"resolv.conf": "",
+`, a.slot.sip>>8, a.slot.sip&0xff,
+		at("etc"), a.install.modules, at("lib"), at("lib"), at("lib"), a.install.data, at("spool"), at("run"), at("log"), at("spool/tmp")))
+	return p
+}
+
+// ownFiles are the files an admin has already and a lab needs its own of.
+func (a *Asterisk) ownFiles() map[string]string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "lab"
+	}
+	files := map[string]string{
+		"indications.conf": indications,
+		"rtp.conf":         fmt.Sprintf("[general]\nrtpstart=%d\nrtpend=%d\nicesupport=no\n", a.slot.rtpLow, a.slot.rtpHigh),
+		"hosts":            "127.0.0.1 localhost " + host + "\n",
+		"resolv.conf":      "",
 	}
 	for _, name := range []string{"ccss", "cdr", "cel", "features", "manager", "pjproject", "queuerules", "stasis", "udptl"} {
 		files[name+".conf"] = "[general]\n" // Present, so that the log holds no error about its absence.

@@ -204,10 +204,9 @@ func (f *FreeSWITCH) start(ctx context.Context) error {
 	defer cancel()
 	at := func(dir string) string { return filepath.Join(f.Dir, dir) }
 	// -np: by default FreeSWITCH takes real-time priority, which a shared
-	// machine's other programs would feel. -nonat: it asks no router. -nocal: it
-	// does not measure the clock for eight seconds first. Every folder is named,
-	// or FreeSWITCH would use those of the installation.
-	proc, err := launch(exec.Command(filepath.Join(f.prefix, "bin", "freeswitch"), "-nf", "-nc", "-np", "-nonat", "-nocal",
+	// machine's other programs would feel. -nonat: it asks no router. Every
+	// folder is named, or FreeSWITCH would use those of the installation.
+	proc, err := launch(exec.Command(filepath.Join(f.prefix, "bin", "freeswitch"), "-nf", "-nc", "-np", "-nonat",
 		"-conf", at("etc"), "-log", at("log"), "-run", at("run"), "-db", at("db"), "-temp", at("tmp"), "-cache", at("cache"),
 		"-certs", at("certs"), "-storage", at("storage"), "-recordings", f.RecordingDir, "-sounds", at("sounds"),
 		"-scripts", at("scripts"), "-htdocs", at("htdocs"), "-grammar", at("grammar")), nil, f.Dir)

@@ -1,11 +1,18 @@
 package lab
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"ringmaster/dialplans"
 )
@@ -30,6 +37,15 @@ func (f *FreeSWITCH) write(cfg FreeSWITCHConfig) error {
 			return err
 		}
 	}
+	cert, err := certificate()
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"dtls-srtp.pem", "wss.pem"} {
+		if err := os.WriteFile(filepath.Join(f.Dir, "certs", name), cert, 0o600); err != nil {
+			return err
+		}
+	}
 	files, err := f.render(cfg)
 	if err != nil {
 		return err
@@ -43,6 +59,26 @@ func (f *FreeSWITCH) write(cfg FreeSWITCHConfig) error {
 		}
 	}
 	return nil
+}
+
+// certificate is a key and a certificate nobody uses: without the two files
+// FreeSWITCH spends up to ten seconds on RSA keys of 4096 bits when it starts.
+func certificate() ([]byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
+	return append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...), nil
 }
 
 func shippedXML(name string) *page {
