@@ -36,6 +36,7 @@ type leg struct {
 	plays     map[orchestrator.PlayID]*play
 	music     bool // may be on
 	releasing bool
+	wishes    bool      // its phone waits for our word about a transfer
 	left      time.Time // left our application, end not known yet
 	doubtful  bool      // a request about it had no answer: read it again
 

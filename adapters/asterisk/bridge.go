@@ -27,6 +27,29 @@ func (s *Switch) separate(ctx context.Context, l *leg, a orchestrator.Separate) 
 	return verdict(err)
 }
 
+// admit puts a further leg into a bridge that is there. Whatever plays on the
+// leg would hold the joining up, so it ends first.
+func (s *Switch) admit(ctx context.Context, l *leg, a orchestrator.Join) (orchestrator.CommandResult, string) {
+	if err := checkID("bridge", string(a.Bridge)); err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	put, err := encodeJoin(a.Bridge, l.channel)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	s.book.mu.Lock()
+	inside := l.bridge == a.Bridge
+	s.book.mu.Unlock()
+	if inside {
+		return orchestrator.ResultAlready, ""
+	}
+	defer s.hold(a.Bridge)()
+	if err := s.quieten(ctx, l); err != nil {
+		return verdict(err)
+	}
+	return s.order(ctx, l, put)
+}
+
 // join puts two legs into one bridge. Whatever plays on them would hold the
 // join up, so it ends first; that and making the bridge go side by side.
 func (s *Switch) join(ctx context.Context, a orchestrator.Connect) (orchestrator.CommandResult, string) {
@@ -78,22 +101,25 @@ func (s *Switch) prepare(ctx context.Context, bridge request, legs []*leg) (made
 		return err
 	})
 	for _, l := range legs {
-		group.Go(func() error {
-			if err := s.stopPlays(ctx, l); err != nil || !s.book.hasMusic(l) {
-				return err
-			}
-			err := s.rest.send(ctx, encodeStopMusic(l.channel), nil)
-			if err == nil {
-				s.book.musical(l, false)
-			}
-			if statusOf(err) == http.StatusConflict {
-				return nil // The leg is not in our application yet or any more; the join will tell.
-			}
-			return err
-		})
+		group.Go(func() error { return s.quieten(ctx, l) })
 	}
 	err = group.Wait()
 	return made, err
+}
+
+// quieten ends plays and music on a leg.
+func (s *Switch) quieten(ctx context.Context, l *leg) error {
+	if err := s.stopPlays(ctx, l); err != nil || !s.book.hasMusic(l) {
+		return err
+	}
+	err := s.rest.send(ctx, encodeStopMusic(l.channel), nil)
+	if err == nil {
+		s.book.musical(l, false)
+	}
+	if statusOf(err) == http.StatusConflict {
+		return nil // The leg is not in our application yet or any more; the join will tell.
+	}
+	return err
 }
 
 // hold keeps the sweep of empty bridges away from one that is being filled.

@@ -13,6 +13,8 @@ type message struct {
 	kind  string // ARI's name of it
 	event ari.Event
 	more  extra
+
+	transfer *referral // of ChannelTransfer, which has no event
 }
 
 // extra is what the models of ari/v5 5.3.1 have no field for.
@@ -23,13 +25,6 @@ type extra struct {
 		ProtocolID string `json:"protocol_id"`
 	} `json:"channel"`
 	TechCause int `json:"tech_cause"`
-	// Of ChannelTransfer.
-	State      string `json:"state"`
-	ReferredBy struct {
-		Source struct {
-			ID string `json:"id"`
-		} `json:"source_channel"`
-	} `json:"referred_by"`
 }
 
 // garbled is a message that could not be decoded. kind is "" when not even its
@@ -57,7 +52,7 @@ var wanted = map[string]bool{
 	"ChannelLeftBridge":    false,
 	"ChannelHold":          false,
 	"ChannelUnhold":        false,
-	"ChannelTransfer":      true,
+	"ChannelTransfer":      false,
 	"PlaybackFinished":     false,
 	"DeviceStateChanged":   false,
 }
@@ -88,6 +83,10 @@ func decode(raw []byte) (m message, err error) {
 		}
 	}
 	if kind == kindTransfer {
+		m.transfer = &referral{}
+		if err := json.Unmarshal(raw, m.transfer); err != nil {
+			return m, &garbled{kind: kind, cause: err}
+		}
 		return m, nil
 	}
 	if m.event, err = ari.DecodeEvent(raw); err != nil {

@@ -61,34 +61,42 @@ func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrat
 	case <-ctx.Done():
 		return orchestrator.ResultRejected, "the leg was not ready in time"
 	}
-	var result orchestrator.CommandResult
-	var reason string
+	return s.onLeg(ctx, l, a)
+}
+
+func (s *Switch) onLeg(ctx context.Context, l *leg, a orchestrator.Action) (orchestrator.CommandResult, string) {
 	switch a := a.(type) {
 	case orchestrator.Claim:
-		result, reason = s.claim(ctx, l, a)
+		return s.claim(ctx, l, a)
 	case orchestrator.Answer:
-		result, reason = s.answer(ctx, l)
+		return s.answer(ctx, l)
 	case orchestrator.Play:
-		result, reason = s.play(ctx, l, a)
+		return s.play(ctx, l, a)
 	case orchestrator.StopPlay:
-		result, reason = s.stopPlay(ctx, l, a.Play)
+		return s.stopPlay(ctx, l, a.Play)
 	case orchestrator.StartMusic:
 		s.book.musical(l, true)
-		result, reason = s.sendOr(ctx, l)(encodeStartMusic(l.channel, a.Class))
+		return s.sendOr(ctx, l)(encodeStartMusic(l.channel, a.Class))
 	case orchestrator.StopMusic:
-		if result, reason = s.order(ctx, l, encodeStopMusic(l.channel)); result == orchestrator.ResultAccepted {
+		result, reason := s.order(ctx, l, encodeStopMusic(l.channel))
+		if result == orchestrator.ResultAccepted {
 			s.book.musical(l, false)
 		}
+		return result, reason
 	case orchestrator.SendDigits:
-		result, reason = s.sendOr(ctx, l)(encodeDigits(l.channel, a.Digits))
+		return s.sendOr(ctx, l)(encodeDigits(l.channel, a.Digits))
 	case orchestrator.Release:
-		result, reason = s.release(ctx, l, a)
+		return s.release(ctx, l, a)
+	case orchestrator.Join:
+		return s.admit(ctx, l, a)
 	case orchestrator.Separate:
-		result, reason = s.separate(ctx, l, a)
-	default:
-		result, reason = orchestrator.ResultRejected, "unknown action"
+		return s.separate(ctx, l, a)
+	case orchestrator.AcceptTransfer:
+		return s.answerTransfer(ctx, l, transferDone)
+	case orchestrator.RejectTransfer:
+		return s.answerTransfer(ctx, l, transferRefused)
 	}
-	return result, reason
+	return orchestrator.ResultRejected, "unknown action"
 }
 
 // order sends one request about a leg. A 404 means the leg is gone, and no

@@ -326,12 +326,17 @@ func encodeFilter(app string) request {
 	}
 }
 
-// encodeRefuseTransfer answers a phone's REFER: the phone shows that the
-// transfer failed and the call goes on.
-func encodeRefuseTransfer(channel string) request {
+// What a phone can be told of its REFER. It becomes the NOTIFY of SIP 200 or
+// 603, and ends the subscription that came with the REFER (RFC 3515 2.4.4).
+const (
+	transferDone    = "channel_answered"
+	transferRefused = "channel_declined"
+)
+
+func encodeTransferProgress(channel, progress string) request {
 	return request{
-		name: "refuse_transfer", method: http.MethodPost, path: at("channels", channel, "transfer_progress"),
-		query: url.Values{"states": {"channel_declined"}},
+		name: "transfer_progress", method: http.MethodPost, path: at("channels", channel, "transfer_progress"),
+		query: url.Values{"states": {progress}},
 	}
 }
 

@@ -162,7 +162,7 @@ func FuzzEncodeOthers(f *testing.F) {
 		check(encodeDial(id, 1), nil, "POST", url.Values{"timeout": {"1"}}, "channels", id, "dial")
 		check(encodeStopMusic(id), nil, "DELETE", nil, "channels", id, "moh")
 		check(encodeCloseBridge(id), nil, "DELETE", nil, "bridges", id)
-		check(encodeRefuseTransfer(id), nil, "POST", nil, "channels", id, "transfer_progress")
+		check(encodeTransferProgress(id, transferDone), nil, "POST", url.Values{"states": {"channel_answered"}}, "channels", id, "transfer_progress")
 		check(encodeStopPlay(orchestrator.PlayID(id)), nil, "DELETE", nil, "playbacks", id)
 		check(encodeSeparate("b", id), nil, "POST", url.Values{"channel": {id}}, "bridges", "b", "removeChannel")
 

@@ -211,19 +211,22 @@ func TestCallerSeesTheAgentNotThemselves(t *testing.T) {
 	t.Logf("the caller is connected to %+v", c.Connected)
 }
 
-// The transfer keys are refused for now: the phone says so, the call goes on,
-// and Asterisk does not move it behind our back.
-func TestTransferByThePhoneIsRefused(t *testing.T) {
+// With three in a bridge nobody can say who is to be sent: the phone is refused,
+// the talk goes on, and Asterisk does not move anybody behind our back.
+func TestTransferOutOfThreeIsRefused(t *testing.T) {
 	o := atWork(t, nil)
 	call, a := o.caller()
+	_, third := o.caller()
 	agent, b := o.agent()
-	o.connect(a, b)
+	bridge := o.connect(a, b)
+	o.must(orchestrator.Join{Leg: third, Bridge: bridge})
+	expect(o, 0, func(e orchestrator.Joined) bool { return e.Leg == third })
 	err := within(patience, func(ctx context.Context) error { return agent.Transfer(ctx, "1002") })
 	if err == nil || !strings.Contains(err.Error(), "603") {
 		t.Errorf("the phone was told %v, want 603", err)
 	}
-	if !call.Up() || !agent.Up() || count[orchestrator.Left](o, 0, nil) != 0 {
-		t.Error("the call did not go on")
+	if !call.Up() || !agent.Up() || count[orchestrator.Left](o, 0, nil)+count[orchestrator.TransferAsked](o, 0, nil) != 0 {
+		t.Error("the call did not go on untouched")
 	}
 }
 

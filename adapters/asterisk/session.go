@@ -334,7 +334,7 @@ func (c *session) do(ctx context.Context, job chore) {
 		c.cfg.Log.Warn("leg given back: its Stasis() line has arguments we do not know", "switch", c.cfg.ID, "leg", job.id)
 		r, _ = encodeContinue(job.id, "", "")
 	case choreRefuseTransfer:
-		r = encodeRefuseTransfer(job.id)
+		r = encodeTransferProgress(job.id, transferRefused)
 	}
 	if err := c.rest.send(ctx, r, nil); err != nil {
 		c.cfg.Log.Debug("chore not done", "switch", c.cfg.ID, "leg", job.id, "error", err)

@@ -210,7 +210,7 @@ func (b *book) unsettle() {
 // describe fills in what the floor is told of a leg it does not know.
 func (b *book) describe(l *leg, c *channel) {
 	entry, number, ours := readArgs(c.args())
-	l.dialled, l.music = ours, true // Music cannot be read.
+	l.dialled, l.music, l.wishes = ours, true, true // What cannot be read may be so.
 	l.entry, l.number, l.caller, l.endpoint = entry, number, partyOf(&c.Caller), endpointOf(c.Name)
 }
 

@@ -77,7 +77,7 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 	defer s.mu.Unlock()
 	return orchestrator.Capabilities{
 		Kind: "asterisk", Version: s.version,
-		EarlyBridge: true, ControlsRinging: true,
+		EarlyBridge: true, ControlsRinging: true, AsksAttended: true, TalksWhileAsked: true,
 	}
 }
 

@@ -39,7 +39,7 @@ func (b *book) apply(m message, now time.Time) (out []orchestrator.Event, todo [
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if m.kind == kindTransfer {
-		return nil, b.transfer(m.more)
+		return b.transfer(m.transfer)
 	}
 	switch e := m.event.(type) {
 	case *ari.StasisStart:
@@ -283,18 +283,6 @@ func (b *book) device(name, state string) []orchestrator.Event {
 
 func (b *book) changed(name string, d device) orchestrator.Event {
 	return orchestrator.EndpointChanged{Switch: b.switchID, Endpoint: name, Reachable: d.reachable, InUse: d.inUse}
-}
-
-// transfer refuses a phone's wish to move a call itself. A message with a state
-// is the echo of our own answer; one about a leg we do not know, or one in no
-// bridge, Asterisk has already answered.
-func (b *book) transfer(more extra) []chore {
-	channel := more.ReferredBy.Source.ID
-	l := b.live[b.legID(channel, "")]
-	if more.State != "" || l == nil || l.bridge == "" {
-		return nil
-	}
-	return []chore{{what: choreRefuseTransfer, id: channel}}
 }
 
 // read is the answer to reading a restless leg again: what a GET of its channel

@@ -105,7 +105,14 @@ func (c *Call) TransferTo(ctx context.Context, consult *Call) error {
 	return consult.Hangup(ctx)
 }
 
-// Transferred is what the PBX told of the last transfer (NOTIFY): a final SIP status, 0 before it came.
+func (c *Call) hearsOfTransfer(code int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = code
+}
+
+// Transferred is what the PBX told of the last transfer, with a NOTIFY or by refusing the REFER: a final SIP status,
+// 0 before it came.
 func (c *Call) Transferred() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,24 +124,24 @@ func (c *Call) refer(ctx context.Context, target string) error {
 	if !c.Up() {
 		return fmt.Errorf("call %s: transfer: %w", c.id, errNotUp)
 	}
-	c.mu.Lock()
-	c.told = 0
-	c.mu.Unlock()
+	c.hearsOfTransfer(0)
 	final := make(chan int, 1)
 	notify := func(code int) {
 		if code < 200 {
 			return
 		}
-		c.mu.Lock()
-		c.told = code
-		c.mu.Unlock()
+		c.hearsOfTransfer(code)
 		select {
 		case final <- code:
 		default:
 		}
 	}
-	if err := c.sendRefer(ctx, target, notify); err != nil {
-		return fmt.Errorf("call %s: transfer: %w", c.id, statusOf("REFER", err))
+	if err := statusOf("REFER", c.sendRefer(ctx, target, notify)); err != nil {
+		var refused *StatusError
+		if errors.As(err, &refused) {
+			c.hearsOfTransfer(refused.Code)
+		}
+		return fmt.Errorf("call %s: transfer: %w", c.id, err)
 	}
 	select {
 	case code := <-final:
