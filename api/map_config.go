@@ -58,11 +58,19 @@ func settingsFromAPI(s gen.Settings) orchestrator.Settings {
 
 // switchToAPI leaves the access out: it comes from another place.
 func switchToAPI(p orchestrator.PBX) gen.Switch {
-	return gen.Switch{ID: string(p.ID), Type: gen.SwitchType(p.Type), Name: p.Name}
+	links := make([]gen.Link, len(p.Links))
+	for i, l := range p.Links {
+		links[i] = gen.Link{To: string(l.To), Trunk: l.Trunk}
+	}
+	return gen.Switch{ID: string(p.ID), Type: gen.SwitchType(p.Type), Name: p.Name, Links: links}
 }
 
 func switchFromAPI(p gen.Switch) orchestrator.PBX {
-	return orchestrator.PBX{ID: orchestrator.SwitchID(p.ID), Type: string(p.Type), Name: p.Name}
+	pbx := orchestrator.PBX{ID: orchestrator.SwitchID(p.ID), Type: string(p.Type), Name: p.Name}
+	for _, l := range p.Links {
+		pbx.Links = append(pbx.Links, orchestrator.Link{To: orchestrator.SwitchID(l.To), Trunk: l.Trunk})
+	}
+	return pbx
 }
 
 func phoneToAPI(p orchestrator.Phone) gen.Phone {

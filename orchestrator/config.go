@@ -83,6 +83,18 @@ type PBX struct {
 	ID   SwitchID `json:"id"`
 	Type string   `json:"type"` // "asterisk", "simulated"
 	Name string   `json:"name,omitempty"`
+	// Links are the trunks to other switches of ours: over them a call that
+	// arrives here reaches agents whose phones are registered there. Without
+	// one they are not offered this switch's calls.
+	Links []Link `json:"links,omitempty"`
+}
+
+// Link is a SIP trunk from one switch of ours to another. Trunk is the
+// endpoint through which its own switch dials; there, the call must arrive in
+// the context for links (see dialplans/).
+type Link struct {
+	To    SwitchID `json:"to"`
+	Trunk string   `json:"trunk"`
 }
 
 // Phone is a device on a switch. Endpoint is the switch's own name for it

@@ -28,10 +28,21 @@ var (
 // switchTypes is the switches there are adapters for, and the technologies
 // whose endpoints may be dialled there. It is a list of what is allowed because
 // others (Local/) reach into any part of a dialplan (reliability.md 4, row 2).
-var switchTypes = map[string][]string{
+var switchTypes = technologies{
 	"asterisk":  {"PJSIP"}, // chan_sip is gone since Asterisk 21
 	"simulated": {"PJSIP"},
 }
+
+// trunkTypes is the same for trunks that links dial through.
+var trunkTypes = technologies{
+	"asterisk":   {"PJSIP"},
+	"freeswitch": {"gateway"},
+	"simulated":  {"PJSIP"},
+}
+
+// technologies are what may stand before the '/' of an endpoint, by the type of
+// the switch.
+type technologies map[string][]string
 
 // Validate finds the faults of a whole configuration, each with its path
 // ("queues[1].agents[0].agent"), except those inside opening hours and flows:
@@ -42,7 +53,7 @@ func (c Config) Validate() Problems {
 	n := c.names(&found)
 	validateSettings(&found, c.Settings, n)
 	for i, s := range c.Switches {
-		validateSwitch(&found, fmt.Sprintf("switches[%d]", i), s)
+		validateSwitch(&found, fmt.Sprintf("switches[%d]", i), s, n)
 	}
 	c.validatePhones(&found, n)
 	c.validateAgents(&found)
@@ -173,11 +184,24 @@ func validatePauseReasons(found *Problems, reasons []PauseReason) {
 	}
 }
 
-func validateSwitch(found *Problems, field string, s PBX) {
+func validateSwitch(found *Problems, field string, s PBX, n names) {
 	if _, ok := switchTypes[s.Type]; !ok {
 		found.Add(field+".type", "no switch type %q (types are: %s)", s.Type, List(slices.Sorted(maps.Keys(switchTypes))))
 	}
 	ValidateText(found, field+".name", s.Name)
+	linked := map[SwitchID]bool{}
+	for i, l := range s.Links {
+		link := fmt.Sprintf("%s.links[%d]", field, i)
+		n.switches.need(found, link+".to", l.To)
+		trunkTypes.validate(found, link+".trunk", l.Trunk, s.Type)
+		switch {
+		case l.To == s.ID:
+			found.Add(link+".to", "a switch needs no link to itself")
+		case linked[l.To]:
+			found.Add(link+".to", "there is a link to %q already", l.To)
+		}
+		linked[l.To] = true
+	}
 }
 
 func (c Config) validatePhones(found *Problems, n names) {
@@ -189,7 +213,7 @@ func (c Config) validatePhones(found *Problems, n names) {
 	for i, p := range c.Phones {
 		field := fmt.Sprintf("phones[%d]", i)
 		n.switches.need(found, field+".switch", p.Switch)
-		validateEndpoint(found, field+".endpoint", p.Endpoint, n.types[p.Switch])
+		switchTypes.validate(found, field+".endpoint", p.Endpoint, n.types[p.Switch])
 		d := device{p.Switch, p.Endpoint}
 		if before, twice := first[d]; twice {
 			found.Add(field+".endpoint", "%q on switch %q is a phone already (phones[%d])", p.Endpoint, p.Switch, before)
@@ -199,15 +223,15 @@ func (c Config) validatePhones(found *Problems, n names) {
 	}
 }
 
-// validateEndpoint checks the technology only where the switch's type is known:
-// an unknown switch is one fault, not two.
-func validateEndpoint(found *Problems, field, endpoint, switchType string) {
+// validate checks an endpoint, its technology only where the switch's type is
+// known: an unknown switch is one fault, not two.
+func (t technologies) validate(found *Problems, field, endpoint, switchType string) {
 	match := endpointForm.FindStringSubmatch(endpoint)
 	if match == nil {
 		found.Add(field, `%q is no endpoint: a technology, '/' and at most 64 letters, digits, '_', '.', '@' and '-', for example "PJSIP/1001"`, endpoint)
 		return
 	}
-	if allowed, known := switchTypes[switchType]; known && !slices.Contains(allowed, match[1]) {
+	if allowed, known := t[switchType]; known && !slices.Contains(allowed, match[1]) {
 		found.Add(field, "technology %q may not be dialled on a switch of type %s (allowed are: %s)", match[1], switchType, List(allowed))
 	}
 }

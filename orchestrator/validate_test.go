@@ -70,6 +70,18 @@ func TestConfigProblemsAreNamed(t *testing.T) {
 		{"switches[1].id", `names another switch already (switches[0])`, func(c *config) { c.Switches[1].ID = "pbx"; c.Phones = nil }},
 		{"switches[1].type", "types are: asterisk, simulated", func(c *config) { c.Switches[1].Type = "freeswitch" }},
 		{"switches[0].name", "control", func(c *config) { c.Switches[0].Name = "a\nb" }},
+		{"switches[0].links[0].to", `no switch "west" (switches are: pbx, sim)`, func(c *config) {
+			c.Switches[0].Links = []orchestrator.Link{{To: "west", Trunk: "PJSIP/west"}}
+		}},
+		{"switches[0].links[0].to", "no link to itself", func(c *config) {
+			c.Switches[0].Links = []orchestrator.Link{{To: "pbx", Trunk: "PJSIP/west"}}
+		}},
+		{"switches[0].links[1].to", `a link to "sim" already`, func(c *config) {
+			c.Switches[0].Links = []orchestrator.Link{{To: "sim", Trunk: "PJSIP/a"}, {To: "sim", Trunk: "PJSIP/b"}}
+		}},
+		{"switches[0].links[0].trunk", `"Local" may not be dialled`, func(c *config) {
+			c.Switches[0].Links = []orchestrator.Link{{To: "sim", Trunk: "Local/x"}}
+		}},
 		{"phones[0].id", "is no name", func(c *config) { c.Phones[0].ID = "-x" }},
 		{"phones[0].switch", `no switch "pbz" (switches are: pbx, sim)`, func(c *config) { c.Phones[0].Switch = "pbz" }},
 		{"phones[0].endpoint", "no endpoint", func(c *config) { c.Phones[0].Endpoint = "PJSIP/1001/n" }},

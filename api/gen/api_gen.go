@@ -1440,6 +1440,19 @@ type Kind string
 // Example: en
 type Language = string
 
+// Link A SIP trunk from one of your switches to another.
+type Link struct {
+	// To A name you choose.
+	//
+	// Example: sales
+	To Slug `json:"to"`
+
+	// Trunk The endpoint this switch dials through: PJSIP/name on Asterisk, gateway/name on FreeSWITCH.
+	//
+	// Example: PJSIP/to-west
+	Trunk string `json:"trunk"`
+}
+
 // Live The floor at one instant.
 type Live struct {
 	Agents []LiveAgent `json:"agents"`
@@ -2330,6 +2343,9 @@ type Switch struct {
 	//
 	// Example: sales
 	ID Slug `json:"id"`
+
+	// Links Trunks to your other switches. Over them a call that arrives here reaches agents whose phones are registered there; without one those agents are not offered this switch's calls.
+	Links []Link `json:"links,omitempty,omitzero"`
 
 	// Name As people read it.
 	//

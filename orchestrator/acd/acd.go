@@ -12,11 +12,13 @@ import (
 )
 
 // Bucket is calls of identical requirement: of one queue, needing the same
-// skills (see SkillsKey), at the same widening step.
+// skills (see SkillsKey), at the same widening step, and on the same switch,
+// because an agent's phone may be out of reach from there.
 type Bucket struct {
 	Queue  orchestrator.QueueID
 	Skills string
 	Step   int
+	Switch orchestrator.SwitchID
 }
 
 // SkillsKey is the canonical form of what calls require of an agent: sorted,

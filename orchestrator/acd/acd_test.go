@@ -147,8 +147,8 @@ func (p *pair) agreeOnLines(rt *rapid.T) {
 func (p *pair) agreeOnBuckets(rt *rapid.T) {
 	got := p.m.Buckets()
 	sorted := slices.IsSortedFunc(got, func(a, b acd.Bucket) int {
-		return slices.Compare([]string{string(a.Queue), a.Skills, fmt.Sprint(a.Step)},
-			[]string{string(b.Queue), b.Skills, fmt.Sprint(b.Step)})
+		return slices.Compare([]string{string(a.Queue), a.Skills, fmt.Sprint(a.Step), string(a.Switch)},
+			[]string{string(b.Queue), b.Skills, fmt.Sprint(b.Step), string(b.Switch)})
 	})
 	if len(got) != len(p.o.places) || !sorted {
 		rt.Fatalf("buckets are %v, want the %d of %v in order", got, len(p.o.places), p.o.places)

@@ -72,7 +72,7 @@ func byTurn(a, b turn) int {
 	return 1
 }
 
-// Buckets is every bucket, sorted by queue, skills and step.
+// Buckets is every bucket, sorted by queue, skills, step and switch.
 func (m *Matcher) Buckets() []Bucket {
 	all := make([]Bucket, 0, len(m.buckets))
 	for b := range m.buckets { // order-free: sorted below
@@ -80,7 +80,8 @@ func (m *Matcher) Buckets() []Bucket {
 	}
 	slices.SortFunc(all, func(a, b Bucket) int {
 		return cmp.Or(strings.Compare(string(a.Queue), string(b.Queue)),
-			strings.Compare(a.Skills, b.Skills), cmp.Compare(a.Step, b.Step))
+			strings.Compare(a.Skills, b.Skills), cmp.Compare(a.Step, b.Step),
+			strings.Compare(string(a.Switch), string(b.Switch)))
 	})
 	return all
 }
