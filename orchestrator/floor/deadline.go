@@ -138,8 +138,8 @@ func (a *agent) due() (time.Time, bool) {
 	}
 	return earliest(a.WrapUntil, a.NotBefore)
 }
-func (a *agent) key() string            { return "agent " + string(a.ID) }
-func (a *agent) place() *int            { return &a.slot }
+func (a *agent) key() string { return "agent " + string(a.ID) }
+func (a *agent) place() *int { return &a.slot }
 
 func (s *service) due() (time.Time, bool) { return s.By, !s.Adrift }
 func (s *service) key() string            { return "service " + string(s.Leg) }

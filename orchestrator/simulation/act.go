@@ -21,6 +21,8 @@ func (s *Switch) do(a orchestrator.Action) (answer, string) {
 		return s.dial(a)
 	case orchestrator.Answer:
 		return s.answer(a)
+	case orchestrator.Ring:
+		return s.ring(a)
 	case orchestrator.Hangup:
 		return s.hangup(a)
 	case orchestrator.Play:
@@ -116,6 +118,21 @@ func (s *Switch) answer(a orchestrator.Answer) (answer, string) {
 	l.state = orchestrator.LegIsUp
 	s.emit(orchestrator.LegUp{Leg: l.id})
 	l.far.answered()
+	return orchestrator.ResultAccepted, ""
+}
+
+func (s *Switch) ring(a orchestrator.Ring) (answer, string) {
+	l := s.leg(a.Leg)
+	switch {
+	case l == nil:
+		return orchestrator.ResultNotFound, ""
+	case l.entry == "":
+		return s.object("ringing told to leg %s, which we dialled", a.Leg)
+	case l.state != orchestrator.LegNew:
+		return s.already()
+	}
+	l.state = orchestrator.LegRings
+	l.far.rings = true
 	return orchestrator.ResultAccepted, ""
 }
 
