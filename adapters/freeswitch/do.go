@@ -1,0 +1,344 @@
+package freeswitch
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"ringmaster/orchestrator"
+)
+
+// Reasons of rejected commands that do not come from FreeSWITCH.
+const (
+	ReasonLost        = "switch_lost"
+	ReasonSuperseded  = "superseded"
+	ReasonOverloaded  = "overloaded"
+	ReasonUnreachable = "unreachable"
+	ReasonUnsupported = "unsupported"
+	ReasonHungUp      = "hung_up_before_it_rang"
+	ReasonNotStarted  = "not_started"
+)
+
+// Do implements orchestrator.Switch. A command without an answer makes the
+// adapter read the leg again and report what changed; the answer is
+// ResultNoWord all the same.
+//
+// Dial waits for the pace (Config.CreatesPerSecond) and answers rejected,
+// "overloaded", when its turn does not come; rejected, "unreachable", when no
+// phone is registered. After any rejected Dial no leg exists and no event comes.
+func (s *Switch) Do(ctx context.Context, a orchestrator.Action) (orchestrator.CommandResult, string) {
+	state, over := s.link()
+	switch state {
+	case linkSuperseded:
+		return orchestrator.ResultRejected, ReasonSuperseded
+	case linkDown:
+		return orchestrator.ResultRejected, ReasonLost
+	}
+	switch a := a.(type) {
+	case orchestrator.Dial:
+		return s.dial(ctx, over, a)
+	case orchestrator.Hangup:
+		return s.hangup(ctx, a)
+	case orchestrator.Connect:
+		return s.connect(ctx, a)
+	case orchestrator.CloseBridge:
+		return s.closeBridge(a)
+	case orchestrator.DetectMachine:
+		return orchestrator.ResultRejected, ReasonUnsupported
+	}
+	return s.doOnLeg(ctx, a)
+}
+
+// doOnLeg carries out the actions that need a living leg.
+func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrator.CommandResult, string) {
+	l, result, reason := s.known(legOf(a))
+	if l == nil {
+		return result, reason
+	}
+	switch a := a.(type) {
+	case orchestrator.Claim:
+		return s.claim(ctx, l, a)
+	case orchestrator.Answer:
+		return s.answer(ctx, l)
+	case orchestrator.Play:
+		return s.play(ctx, l, a)
+	case orchestrator.StopPlay:
+		return s.stopPlay(ctx, l, a.Play)
+	case orchestrator.StartMusic:
+		return s.startMusic(ctx, l, a.Class)
+	case orchestrator.StopMusic:
+		return s.stopMusic(ctx, l)
+	case orchestrator.SendDigits:
+		return s.orderOr(ctx, l)(encodeDigits(l.channel, a.Digits))
+	case orchestrator.Release:
+		return s.release(ctx, l, a)
+	case orchestrator.Separate:
+		return s.separate(ctx, l, a)
+	}
+	return orchestrator.ResultRejected, "unknown action"
+}
+
+func legOf(a orchestrator.Action) orchestrator.LegID {
+	switch a := a.(type) {
+	case orchestrator.Claim:
+		return a.Leg
+	case orchestrator.Answer:
+		return a.Leg
+	case orchestrator.Play:
+		return a.Leg
+	case orchestrator.StopPlay:
+		return a.Leg
+	case orchestrator.StartMusic:
+		return a.Leg
+	case orchestrator.StopMusic:
+		return a.Leg
+	case orchestrator.SendDigits:
+		return a.Leg
+	case orchestrator.Release:
+		return a.Leg
+	case orchestrator.Separate:
+		return a.Leg
+	}
+	return ""
+}
+
+// known finds a living leg; without one the answer is why not.
+func (s *Switch) known(id orchestrator.LegID) (*leg, orchestrator.CommandResult, string) {
+	if !channelPattern.MatchString(s.book.channelOf(id)) {
+		return nil, orchestrator.ResultRejected, "leg id " + clip(string(id), maxID) + " is not usable"
+	}
+	l, ended := s.book.find(id)
+	if ended || l == nil {
+		return nil, orchestrator.ResultNotFound, "no such leg: " + clip(string(id), maxID)
+	}
+	return l, "", ""
+}
+
+// order sends orders about a leg. A leg that FreeSWITCH does not know, and no
+// answer: in both cases the leg is read again, so that an end nobody told of is
+// found.
+func (s *Switch) order(ctx context.Context, l *leg, orders ...order) (orchestrator.CommandResult, string) {
+	if len(orders) == 0 {
+		return orchestrator.ResultAccepted, ""
+	}
+	_, err := s.send(ctx, l.channel, orders...)
+	result, reason := verdict(err)
+	if result == orchestrator.ResultNoWord || result == orchestrator.ResultNotFound {
+		s.book.doubt(l)
+	}
+	return result, reason
+}
+
+// orderOr adapts order to an encoder that may refuse.
+func (s *Switch) orderOr(ctx context.Context, l *leg) func(order, error) (orchestrator.CommandResult, string) {
+	return func(o order, err error) (orchestrator.CommandResult, string) {
+		if err != nil {
+			return orchestrator.ResultRejected, err.Error()
+		}
+		return s.order(ctx, l, o)
+	}
+}
+
+// verdict turns the outcome of a command into the switch's answer.
+func verdict(err error) (orchestrator.CommandResult, string) {
+	var f *failure
+	switch {
+	case err == nil:
+		return orchestrator.ResultAccepted, ""
+	case !errors.As(err, &f):
+		return orchestrator.ResultRejected, err.Error()
+	case f.unsent:
+		return orchestrator.ResultRejected, f.answer
+	case f.silent:
+		return orchestrator.ResultNoWord, f.Error()
+	case noChannel(f.answer):
+		return orchestrator.ResultNotFound, f.Error()
+	}
+	return orchestrator.ResultRejected, f.Error()
+}
+
+// noChannel reports the words in which FreeSWITCH says that there is no such
+// leg; each command has its own.
+func noChannel(answer string) bool {
+	for _, words := range []string{"No such channel", "Cannot locate session", "invalid session id", "Invalid uuid", "No such session"} {
+		if strings.Contains(answer, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// claim stamps a leg and puts our guard in the place of the dialplan's.
+func (s *Switch) claim(ctx context.Context, l *leg, a orchestrator.Claim) (orchestrator.CommandResult, string) {
+	o, err := encodeStamp(l.channel, a.Stamp.String())
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	now := time.Now()
+	s.book.mu.Lock()
+	l.guard.foreign = l.guard.foreign || l.stamp == (orchestrator.Stamp{})
+	orders := []order{o}
+	if l.bridge == "" && l.joining == "" {
+		orders = append(orders, l.renew(s.cfg, now)...)
+	}
+	s.book.mu.Unlock()
+	result, reason := s.order(ctx, l, orders...)
+	if result == orchestrator.ResultAccepted {
+		s.book.mu.Lock()
+		l.stamp = a.Stamp
+		s.book.mu.Unlock()
+	}
+	return result, reason
+}
+
+func (s *Switch) answer(ctx context.Context, l *leg) (orchestrator.CommandResult, string) {
+	s.book.mu.Lock()
+	up := l.state == orchestrator.LegIsUp
+	s.book.mu.Unlock()
+	if up {
+		return orchestrator.ResultAlready, ""
+	}
+	return s.order(ctx, l, encodeAnswer(l.channel))
+}
+
+// play enters a play and has it begin when it is the first. A repeated id is
+// not played twice.
+func (s *Switch) play(ctx context.Context, l *leg, a orchestrator.Play) (orchestrator.CommandResult, string) {
+	paths, err := checkPlay(a)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	s.book.mu.Lock()
+	known, full := s.book.begin(l, a.Play, paths)
+	var orders []order
+	if !known && !full {
+		orders = l.makeWay(time.Now())
+	}
+	s.book.mu.Unlock()
+	switch {
+	case known:
+		return orchestrator.ResultAlready, ""
+	case full:
+		return orchestrator.ResultRejected, "too many plays on one leg"
+	}
+	result, reason := s.order(ctx, l, orders...)
+	if result == orchestrator.ResultRejected || result == orchestrator.ResultNotFound {
+		s.book.mu.Lock()
+		s.book.forget(l, a.Play)
+		s.book.mu.Unlock()
+	}
+	return result, reason
+}
+
+// stopPlay tells at once the end of a play that still waits. That of one that
+// sounds is told when FreeSWITCH has ended it.
+func (s *Switch) stopPlay(ctx context.Context, l *leg, id orchestrator.PlayID) (orchestrator.CommandResult, string) {
+	if err := checkID("play", string(id)); err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	s.book.mu.Lock()
+	p := l.play(id)
+	var orders []order
+	switch {
+	case p == nil:
+		s.book.mu.Unlock()
+		return orchestrator.ResultNotFound, "no such play"
+	case p.done:
+		s.book.mu.Unlock()
+		return orchestrator.ResultAlready, ""
+	case l.sounds.now != nil && l.sounds.now.play == p:
+		p.stopped = true
+		orders = l.hush(time.Now())
+	default:
+		s.book.post(s.book.playOver(l, p, orchestrator.PlayStopped)...)
+	}
+	s.book.mu.Unlock()
+	return s.order(ctx, l, orders...)
+}
+
+func (s *Switch) startMusic(ctx context.Context, l *leg, class string) (orchestrator.CommandResult, string) {
+	path, err := musicPath(class)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	s.book.mu.Lock()
+	same := l.sounds.music == path
+	l.sounds.music = path
+	orders := l.makeWay(time.Now())
+	s.book.mu.Unlock()
+	if same && len(orders) == 0 {
+		return orchestrator.ResultAlready, ""
+	}
+	return s.order(ctx, l, orders...)
+}
+
+func (s *Switch) stopMusic(ctx context.Context, l *leg) (orchestrator.CommandResult, string) {
+	s.book.mu.Lock()
+	had := l.sounds.music != ""
+	l.sounds.music = ""
+	orders := l.makeWay(time.Now())
+	s.book.mu.Unlock()
+	if !had && len(orders) == 0 {
+		return orchestrator.ResultAlready, ""
+	}
+	return s.order(ctx, l, orders...)
+}
+
+// release gives a leg back. What is ours goes first: the dialplan may send the
+// leg to us again, and then it is a new one.
+func (s *Switch) release(ctx context.Context, l *leg, a orchestrator.Release) (orchestrator.CommandResult, string) {
+	if a.Context == "" {
+		a.Context = s.cfg.Fallback
+	}
+	if a.Extension == "" {
+		a.Extension = l.role
+	}
+	move, err := encodeTransfer(l.channel, a.Extension, a.Context)
+	if err != nil {
+		return orchestrator.ResultRejected, err.Error()
+	}
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	s.book.mu.Lock()
+	l.releasing = true
+	s.book.post(s.book.silence(l, time.Now())...)
+	orders := append(l.disarm(), encodeUnkeep(l.channel), encodeBreak(l.channel), move)
+	s.book.mu.Unlock()
+	result, reason := s.order(ctx, l, orders...)
+	s.book.mu.Lock()
+	defer s.book.mu.Unlock()
+	switch {
+	case result == orchestrator.ResultRejected:
+		l.releasing = false
+	case result == orchestrator.ResultAccepted && s.book.live[l.id] == l && l.hungUp.IsZero():
+		s.book.post(append(s.book.leaves(l), s.book.released(l)...)...)
+	}
+	return result, reason
+}
+
+// released takes a leg out of the book that lives on without us.
+func (b *book) released(l *leg) []orchestrator.Event {
+	var out []orchestrator.Event
+	for _, p := range l.sounds.known {
+		out = append(out, b.playOver(l, p, orchestrator.PlayStopped)...)
+	}
+	b.shut(l, true)
+	return append(out, orchestrator.LegReleased{Leg: l.id})
+}
+
+// forget takes a play out; the caller holds the lock.
+func (b *book) forget(l *leg, id orchestrator.PlayID) {
+	p := l.play(id)
+	if p == nil {
+		return
+	}
+	if l.sounds.now != nil && l.sounds.now.play == p {
+		l.sounds.now = nil
+	}
+	p.done = true
+	_ = b.playOver(l, p, orchestrator.PlayFailed) // Takes it out of the queue; it is done already.
+	delete(b.plays, id)
+}

@@ -1,0 +1,109 @@
+package freeswitch
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"ringmaster/orchestrator"
+)
+
+// guard is a scheduled transfer of a waiting leg to the fallback.
+//
+// sched_transfer fires also when the leg talks, so a talking leg has none.
+// Putting one off is arming another before the old one is taken off; each has
+// a group of its own, because a group is all that can be taken off by name.
+type guard struct {
+	group string // of the one that is armed, "" for none
+	count int
+	since time.Time
+	// foreign: the dialplan armed one of its own, in the group that has the
+	// channel's name.
+	foreign bool
+}
+
+const (
+	// guardFor is how long a waiting leg is left alone after our last sign of
+	// life. FreeSWITCH counts whole seconds, so it may be one less.
+	guardFor = 30 * time.Second
+	// guardEvery is how often it is put off.
+	guardEvery = 10 * time.Second
+)
+
+// encodeGuard arms a guard.
+func encodeGuard(cfg Config, channel, group, role string) order {
+	return api("guard", "sched_api", "+"+strconv.Itoa(int(guardFor/time.Second)), group,
+		"uuid_transfer", channel, role, "XML", cfg.Fallback)
+}
+
+// encodeUnguard takes off what is armed under a group; that of the dialplan has
+// the channel's name.
+func encodeUnguard(group string) order { return api("unguard", "sched_del", group) }
+
+// renew arms a new guard and takes the old ones off.
+func (l *leg) renew(cfg Config, now time.Time) []order {
+	g := &l.guard
+	g.count++
+	group := "rm-" + l.channel + "-" + strconv.Itoa(g.count%2)
+	orders := []order{encodeUnguard(group), encodeGuard(cfg, l.channel, group, l.role)}
+	if g.group != "" {
+		orders = append(orders, encodeUnguard(g.group))
+	}
+	if g.foreign {
+		orders = append(orders, encodeUnguard(l.channel))
+	}
+	g.group, g.since, g.foreign = group, now, false
+	return orders
+}
+
+// disarm takes every guard off.
+func (l *leg) disarm() (orders []order) {
+	g := &l.guard
+	if g.group != "" {
+		orders = append(orders, encodeUnguard(g.group))
+	}
+	g.group, g.foreign = "", false
+	return append(orders, encodeUnguard(l.channel))
+}
+
+// waits reports a leg that must have a guard: in our care and talking to
+// nobody.
+func (l *leg) waits() bool {
+	return l.parked && l.bridge == "" && l.joining == "" && !l.quiet && !l.releasing && l.hungUp.IsZero() &&
+		l.stamp != (orchestrator.Stamp{})
+}
+
+// unguarded lists the waiting legs whose guard has to be put off.
+func (b *book) unguarded(now time.Time) (todo []chore) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.live {
+		if l.waits() && !l.renewing && (l.guard.foreign || now.Sub(l.guard.since) > guardEvery) {
+			l.renewing = true
+			todo = append(todo, chore{leg: l, about: l.channel, renew: true})
+		}
+	}
+	return todo
+}
+
+// putOff renews the guard of a leg that still waits. It has the leg's turn from
+// the look at it to FreeSWITCH's answer, as a Connect has: a guard armed behind
+// the back of a Connect would tear two who talk apart.
+func (s *Switch) putOff(ctx context.Context, l *leg) {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	s.book.mu.Lock()
+	l.renewing = false
+	if !l.waits() {
+		s.book.mu.Unlock()
+		return
+	}
+	had := l.guard.group != ""
+	orders := l.renew(s.cfg, time.Now())
+	s.book.mu.Unlock()
+	answers, err := s.send(ctx, l.channel, orders...)
+	if err != nil || had && strings.Contains(answers[2], "Deleted: 0") {
+		s.book.doubt(l) // It fired: the fallback has the leg.
+	}
+}

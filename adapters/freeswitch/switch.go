@@ -1,0 +1,234 @@
+package freeswitch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"ringmaster/orchestrator"
+)
+
+// Switch is one FreeSWITCH. Make it with New and call Run once.
+type Switch struct {
+	cfg      Config
+	book     *book
+	counters *counters
+	creates  *gate
+	events   chan orchestrator.Event
+	resync   chan struct{} // holds one wish
+	rewatch  chan struct{} // holds one wish
+	hurry    chan struct{} // holds one wish: look after the legs now
+
+	mu      sync.Mutex
+	state   linkState
+	over    chan struct{} // closed when the present connection is over
+	lines   *lines        // of the present connection
+	version string
+	watch   []string
+}
+
+var _ orchestrator.Switch = (*Switch)(nil)
+
+// linkState is whether commands may be sent.
+type linkState int
+
+const (
+	linkDown linkState = iota
+	linkUp
+	linkSuperseded
+)
+
+// eventBuffer is how many events may wait for the receiver before messages
+// wait in the queue.
+const eventBuffer = 1024
+
+// New checks cfg and makes the adapter; it does not connect. The error names
+// every fault of cfg.
+func New(cfg Config) (*Switch, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, fmt.Errorf("configure freeswitch %s: %w", cfg.ID, err)
+	}
+	return &Switch{
+		cfg: cfg, book: newBook(cfg), counters: newCounters(),
+		creates: newGate(cfg.CreatesPerSecond, cfg.CreateBurst),
+		events:  make(chan orchestrator.Event, eventBuffer),
+		resync:  make(chan struct{}, 1),
+		rewatch: make(chan struct{}, 1),
+		hurry:   make(chan struct{}, 1),
+		over:    make(chan struct{}),
+		watch:   slices.Clone(cfg.Endpoints),
+	}, nil
+}
+
+// ID implements orchestrator.Switch.
+func (s *Switch) ID() orchestrator.SwitchID { return s.cfg.ID }
+
+// Capabilities implements orchestrator.Switch. Version is empty until the
+// first connection.
+func (s *Switch) Capabilities() orchestrator.Capabilities {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return orchestrator.Capabilities{
+		Kind: "asterisk", Version: s.version,
+		EarlyBridge: true, ControlsRinging: true, AsksAttended: true, TalksWhileAsked: true,
+	}
+}
+
+// Events implements orchestrator.Switch.
+func (s *Switch) Events() <-chan orchestrator.Event { return s.events }
+
+// Resync implements orchestrator.Switch. It also ends being superseded: the
+// caller has made sure that this orchestrator is the one in charge.
+func (s *Switch) Resync() { wish(s.resync) }
+
+// Watch replaces the list of endpoints whose reachability and use are
+// reported. It may be called at any time; names that are not of the form
+// user/1001 are left out. New ones are reported by EndpointChanged at once,
+// or are in the next SwitchSynced.
+func (s *Switch) Watch(endpoints []string) {
+	kept := make([]string, 0, len(endpoints))
+	for _, e := range endpoints {
+		if devicePattern.MatchString(e) && !slices.Contains(kept, e) {
+			kept = append(kept, e)
+		} else {
+			s.cfg.Log.Warn("endpoint not watched", "switch", s.cfg.ID, "endpoint", clip(e, maxID))
+		}
+	}
+	s.mu.Lock()
+	s.watch = kept
+	s.mu.Unlock()
+	wish(s.rewatch)
+}
+
+// Stats is what was counted so far.
+func (s *Switch) Stats() Stats {
+	out := s.counters.snapshot()
+	out.CreateRate = s.creates.rate()
+	s.mu.Lock()
+	out.Connected, out.Superseded = s.state == linkUp, s.state == linkSuperseded
+	s.mu.Unlock()
+	s.book.mu.Lock()
+	out.Legs = len(s.book.live)
+	s.book.mu.Unlock()
+	return out
+}
+
+func wish(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // One is waiting already.
+	}
+}
+
+func drain(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+	}
+}
+
+// errReplaced ends a session that another orchestrator took over, or prevents
+// one that would take it over from a newer one.
+var errReplaced = errors.New("a newer orchestrator has this switch")
+
+const (
+	retryFirst = 100 * time.Millisecond
+	retryMost  = 5 * time.Second
+	// steadyAfter is how long a connection must last to be taken for good;
+	// one that breaks sooner keeps the pause growing.
+	steadyAfter = 10 * time.Second
+)
+
+// Run implements orchestrator.Switch. It returns nil when ctx ends; a wrong
+// password is reported as SwitchLost and tried again, because it is mended on
+// the other side.
+func (s *Switch) Run(ctx context.Context) error {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = retryFirst, retryMost, 2
+	var told string // the last reason given for having no connection
+	for ctx.Err() == nil {
+		began := time.Now()
+		synced, err := s.serveOnce(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errReplaced):
+			s.superseded(ctx)
+			pause.Reset()
+			continue
+		case synced || err.Error() != told:
+			told = err.Error()
+			s.lost(ctx, told)
+		}
+		if time.Since(began) > steadyAfter {
+			pause.Reset()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause.NextBackOff()):
+		}
+	}
+	return nil
+}
+
+// lost reports a connection that ended, or the first or a new reason for not
+// getting one.
+func (s *Switch) lost(ctx context.Context, reason string) {
+	s.counters.add(func(n *Stats) { n.Losses++ })
+	s.cfg.Log.Warn("switch lost", "switch", s.cfg.ID, "reason", reason)
+	s.tell(ctx, orchestrator.SwitchLost{Switch: s.cfg.ID, Reason: reason})
+}
+
+// superseded stays away until Resync is called: two that command the same legs
+// would undo each other's work.
+func (s *Switch) superseded(ctx context.Context) {
+	s.cfg.Log.Error("switch superseded", "switch", s.cfg.ID)
+	drain(s.resync) // A wish from before the takeover does not count.
+	s.tell(ctx, orchestrator.SwitchSuperseded{Switch: s.cfg.ID})
+	select {
+	case <-ctx.Done():
+	case <-s.resync:
+	}
+	s.setState(linkDown)
+}
+
+// tell delivers one event, waiting for the receiver until ctx ends.
+func (s *Switch) tell(ctx context.Context, e orchestrator.Event) {
+	select {
+	case s.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+func (s *Switch) setState(to linkState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == linkSuperseded && to == linkUp {
+		return // A reading that was under way when the takeover came.
+	}
+	if s.state == linkUp && to != linkUp {
+		close(s.over)
+		s.over = make(chan struct{})
+	}
+	s.state = to
+}
+
+// link returns whether commands may be sent and a channel that closes when
+// that ends.
+func (s *Switch) link() (linkState, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state, s.over
+}
+
+func (s *Switch) watched() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.watch)
+}
