@@ -29,7 +29,7 @@ func (s *Server) GetCall(ctx context.Context, r gen.GetCallRequestObject) (gen.G
 	if err != nil {
 		return nil, fmt.Errorf("read call %s: %w", r.ID, err)
 	}
-	out, err := storyToAPI(story)
+	out, err := storyToAPI(story, s.names.of(ctx, who(ctx).tenant))
 	if err != nil {
 		return nil, err
 	}
@@ -79,13 +79,13 @@ func callToAPI(c orchestrator.CallRecord) gen.Call {
 	return out
 }
 
-func storyToAPI(c orchestrator.CallStory) (gen.CallStory, error) {
+func storyToAPI(c orchestrator.CallStory, name func(orchestrator.AgentID) string) (gen.CallStory, error) {
 	out := gen.CallStory{
 		Call: callToAPI(c.Call), Legs: list(c.Legs, legToAPI), Visits: list(c.Visits, visitToAPI),
 		Offers: list(c.Offers, offerToAPI), Timeline: make([]gen.TimelineEntry, 0, len(c.Facts)), MoreFacts: c.MoreFacts,
 	}
 	for _, f := range c.Facts {
-		entry, err := tell(f, c.Call.Arrived)
+		entry, err := tell(f, c.Call.Arrived, name)
 		if err != nil {
 			return out, err
 		}

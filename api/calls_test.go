@@ -175,6 +175,7 @@ func TestPagesOfCallsNeitherLoseNorRepeat(t *testing.T) {
 func TestACallIsToldLegByLegAndExplained(t *testing.T) {
 	s := newSite(t)
 	s.build()
+	s.ok("PUT", "/v1/agents/ana", object{"id": "ana", "number": "1001", "name": "Ana Lindqvist"}, nil)
 	s.ok("PUT", "/v1/agents/ben", object{"id": "ben", "number": "1002", "name": "Ben"}, nil)
 	s.ok("PUT", "/v1/queues/sales", object{
 		"id": "sales", "name": "Sales", "agents": []object{{"agent": "ana"}, {"agent": "ben"}},
@@ -196,7 +197,7 @@ func TestACallIsToldLegByLegAndExplained(t *testing.T) {
 	}
 	for _, sentence := range []string{
 		"arrived at +4930123456 from +4930998877, enters flow main", "joined queue sales, place 1",
-		"offered to agent ana on phone desk-1", "talks to agent ana after waiting 3s", "ended after 33s: completed, talked",
+		"offered to Ana Lindqvist on phone desk-1", "talks to Ana Lindqvist after waiting 3s", "ended after 33s: completed, talked",
 	} {
 		if !strings.Contains(told.String(), sentence) {
 			t.Errorf("the timeline does not say %q:\n%s", sentence, told.String())
@@ -213,7 +214,7 @@ func TestACallIsToldLegByLegAndExplained(t *testing.T) {
 		}
 	}
 	s.ok("GET", "/v1/calls/"+string(call)+"/explanation", nil, &why)
-	if len(why.Offers) != 1 || len(why.Offers[0].Candidates) != 2 || !strings.Contains(why.Summary, "ana") {
+	if len(why.Offers) != 1 || len(why.Offers[0].Candidates) != 2 || !strings.HasPrefix(why.Summary, "Ana Lindqvist got the call: Ana Lindqvist ") {
 		t.Errorf("the explanation is %+v", why)
 	}
 	s.refused(http.StatusNotFound, "GET", "/v1/calls/"+aCall, nil)

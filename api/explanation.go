@@ -50,7 +50,7 @@ func (s *Server) explainPast(ctx context.Context, id orchestrator.CallID) (orche
 		}
 		offers = append(offers, floor.PastOffer{Offer: o, Standings: standings})
 	}
-	return floor.ExplainPast(story.Call, offers), nil
+	return floor.ExplainPast(story.Call, offers, s.names.of(ctx, tenant)), nil
 }
 
 func explanationToAPI(e orchestrator.Explanation) gen.Explanation {

@@ -287,7 +287,7 @@ func TestEveryFactOfACallHasItsOwnSentence(t *testing.T) {
 		orchestrator.LegAnswered{}, orchestrator.LegJoined{}, orchestrator.LegSeparated{}, orchestrator.LegHeld{},
 		orchestrator.LegResumed{}, orchestrator.LegClosed{}, orchestrator.OfferMade{}, orchestrator.OfferEnded{},
 	} {
-		e, err := tell(orchestrator.Fact{What: d}, time.Time{})
+		e, err := tell(orchestrator.Fact{What: d}, time.Time{}, func(id orchestrator.AgentID) string { return string(id) })
 		if err != nil || e.Text == strings.ReplaceAll(e.Fact, "_", " ") {
 			t.Errorf("%s is told as %q (%v)", e.Fact, e.Text, err)
 		}

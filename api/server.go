@@ -32,6 +32,7 @@ type Server struct {
 	perKey     *limiter
 	perAddress *limiter // of wrong keys
 	metrics    *figures
+	names      *nameBook
 	streams    chan struct{} // one slot per open event stream
 
 	mu      sync.Mutex
@@ -61,6 +62,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.keys = newKeyCache(cfg.Store, s.now)
+	s.names = &nameBook{store: cfg.Store, now: s.now, pages: map[orchestrator.TenantID]namePage{}}
 	s.perKey = newLimiter(rate.Limit(s.limits.RequestsPerSecond), 2*s.limits.RequestsPerSecond)
 	s.perAddress = newLimiter(rate.Every(time.Hour/time.Duration(s.limits.WrongKeysPerHour)), s.limits.WrongKeysPerHour)
 	s.streams = make(chan struct{}, s.limits.Streams)

@@ -10,14 +10,18 @@ import (
 	"ringmaster/orchestrator"
 )
 
-// tell puts one fact of a call into the timeline.
-func tell(f orchestrator.Fact, arrived time.Time) (gen.TimelineEntry, error) {
+// tell puts one fact of a call into the timeline. Its sentence calls agents as
+// people do; its fields have their ids.
+func tell(f orchestrator.Fact, arrived time.Time, named func(orchestrator.AgentID) string) (gen.TimelineEntry, error) {
 	what, err := json.Marshal(f.What)
 	if err != nil {
 		return gen.TimelineEntry{}, fmt.Errorf("show fact %d.%d: %w", f.Seq, f.Index, err)
 	}
 	name := orchestrator.FactName(f.What)
 	sentence := tellCall(f.What)
+	if sentence == "" {
+		sentence = tellAgent(f.What, named)
+	}
 	if sentence == "" {
 		sentence = tellLeg(f.What)
 	}
@@ -56,12 +60,6 @@ func tellCall(d orchestrator.Deed) string {
 		return fmt.Sprintf("joined queue %s, place %d", d.Queue, d.Position)
 	case orchestrator.CallLeftQueue:
 		return fmt.Sprintf("left queue %s after %s (%s)", d.Queue, seconds(d.Waited), d.Reason)
-	case orchestrator.OfferMade:
-		return fmt.Sprintf("offered to agent %s on phone %s", d.Agent, d.Phone)
-	case orchestrator.OfferEnded:
-		return fmt.Sprintf("offer to agent %s ended after %s: %s", d.Agent, seconds(d.Rang), d.Outcome)
-	case orchestrator.CallConnected:
-		return fmt.Sprintf("talks to agent %s after waiting %s", d.Agent, seconds(d.Waited))
 	case orchestrator.CallReleased:
 		return fmt.Sprintf("given to the dialplan at %s,%s", d.Context, d.Extension)
 	case orchestrator.CallEnding:
@@ -72,8 +70,25 @@ func tellCall(d orchestrator.Deed) string {
 		return fmt.Sprintf("the switch did not carry out a command: %s %s", d.Result, d.Reason)
 	case orchestrator.Healed:
 		return "mended after the switch was compared: " + d.Repair
+	}
+	return ""
+}
+
+// tellAgent is a fact about an agent in one sentence, "" for any other.
+func tellAgent(d orchestrator.Deed, named func(orchestrator.AgentID) string) string {
+	switch d := d.(type) {
+	case orchestrator.OfferMade:
+		return fmt.Sprintf("offered to %s on phone %s", named(d.Agent), d.Phone)
+	case orchestrator.OfferEnded:
+		return fmt.Sprintf("offer to %s ended after %s: %s", named(d.Agent), seconds(d.Rang), d.Outcome)
+	case orchestrator.CallConnected:
+		return fmt.Sprintf("talks to %s after waiting %s", named(d.Agent), seconds(d.Waited))
 	case orchestrator.AgentChanged:
-		return fmt.Sprintf("agent %s is %s", d.Agent, strings.ReplaceAll(string(d.State), "_", " "))
+		return fmt.Sprintf("%s is %s", named(d.Agent), strings.ReplaceAll(string(d.State), "_", " "))
+	case orchestrator.LegStarted:
+		if d.Agent != "" {
+			return fmt.Sprintf("dials %s at %s", named(d.Agent), d.Endpoint)
+		}
 	}
 	return ""
 }
@@ -82,9 +97,6 @@ func tellCall(d orchestrator.Deed) string {
 func tellLeg(d orchestrator.Deed) string {
 	switch d := d.(type) {
 	case orchestrator.LegStarted:
-		if d.Agent != "" {
-			return fmt.Sprintf("dials agent %s at %s", d.Agent, d.Endpoint)
-		}
 		return fmt.Sprintf("%s's leg on switch %s", d.Role, d.Switch)
 	case orchestrator.LegRang:
 		return "rings"

@@ -21,16 +21,16 @@ func (f *Floor) Explain(id o.CallID, at time.Time) (o.Explanation, bool) {
 		e.Summary = fmt.Sprintf("The call is in flow %s at node %q since %s; it is in no queue.", c.FlowID, c.Node, clock(c.Since))
 	case o.PhaseQueued, o.PhaseRinging:
 		if c.direct() {
-			e.Summary = fmt.Sprintf("The call rings at agent %s since %s, who was dialled or chosen.", c.Offer.Agent, clock(c.Offer.Made))
+			e.Summary = fmt.Sprintf("The call rings at %s since %s, who was dialled or chosen.", f.named(c.Offer.Agent), clock(c.Offer.Made))
 			break
 		}
 		e.Waiting = f.explainWait(c, at)
 		e.Summary = fmt.Sprintf("The call waits in queue %s for %s, at place %d.", c.QueueID, span(at.Sub(c.Joined)), e.Waiting.Position)
 		if c.Offer != nil {
-			e.Summary = fmt.Sprintf("The call rings at agent %s since %s.", c.Offer.Agent, clock(c.Offer.Made))
+			e.Summary = fmt.Sprintf("The call rings at %s since %s.", f.named(c.Offer.Agent), clock(c.Offer.Made))
 		}
 	case o.PhaseTalking:
-		e.Summary = fmt.Sprintf("The call talks to agent %s since %s.", c.Agent, clock(c.Since))
+		e.Summary = fmt.Sprintf("The call talks to %s since %s.", f.named(c.Agent), clock(c.Since))
 	case o.PhaseEnded:
 		e.Summary = "The call is over; its last leg is closing."
 	}
@@ -114,11 +114,12 @@ type PastOffer struct {
 }
 
 // ExplainPast tells why a call of the past went to whom it went to. It is made
-// of facts alone, so it says the same next year.
-func ExplainPast(call o.CallRecord, offers []PastOffer) o.Explanation {
+// of facts alone, so it says the same next year, but for the names people have
+// then.
+func ExplainPast(call o.CallRecord, offers []PastOffer, name func(o.AgentID) string) o.Explanation {
 	e := o.Explanation{Call: call.ID, At: call.Ended, Offers: []o.OfferReason{}}
 	for _, p := range offers {
-		e.Offers = append(e.Offers, explainOffer(p))
+		e.Offers = append(e.Offers, explainOffer(p, name))
 	}
 	switch {
 	case len(offers) == 0 && call.FirstQueue == "":
@@ -127,7 +128,7 @@ func ExplainPast(call o.CallRecord, offers []PastOffer) o.Explanation {
 		e.Summary = fmt.Sprintf("The call waited in %s and was offered to nobody; it ended as %s/%s.",
 			call.FirstQueue, call.Outcome.Result, call.Outcome.Reason)
 	case call.FirstAgent != "":
-		e.Summary = fmt.Sprintf("Agent %s got the call: %s", call.FirstAgent, e.Offers[len(e.Offers)-1].Why)
+		e.Summary = fmt.Sprintf("%s got the call: %s", name(call.FirstAgent), e.Offers[len(e.Offers)-1].Why)
 	default:
 		e.Summary = fmt.Sprintf("The call was offered %d times and nobody took it; it ended as %s/%s.",
 			len(offers), call.Outcome.Result, call.Outcome.Reason)
@@ -135,48 +136,48 @@ func ExplainPast(call o.CallRecord, offers []PastOffer) o.Explanation {
 	return e
 }
 
-func explainOffer(p PastOffer) o.OfferReason {
-	d := p.Offer.Decision
+func explainOffer(p PastOffer, name func(o.AgentID) string) o.OfferReason {
+	d, sentence := p.Offer.Decision, why(p.Offer, name)
 	r := o.OfferReason{
 		Offer: p.Offer.ID, At: p.Offer.Made, Queue: p.Offer.Queue, Agent: p.Offer.Agent, Decision: d,
-		Outcome: p.Offer.Outcome, Why: why(p.Offer), Candidates: []o.AgentStanding{},
+		Outcome: p.Offer.Outcome, Why: sentence, Candidates: []o.AgentStanding{},
 	}
 	for _, s := range p.Standings {
 		r.Candidates = append(r.Candidates, o.AgentStanding{
 			Agent: s.Agent, State: s.State, Since: s.From, Level: s.Level, Chosen: s.Agent == p.Offer.Agent,
-			Verdict: pastVerdict(s, p.Offer),
+			Verdict: pastVerdict(s, p.Offer, sentence),
 		})
 	}
 	return r
 }
 
 // why is one offer's reason in one sentence.
-func why(of o.OfferRecord) string {
-	d := of.Decision
+func why(of o.OfferRecord, name func(o.AgentID) string) string {
+	d, who := of.Decision, name(of.Agent)
 	idle := span(of.Made.Sub(d.IdleSince))
 	switch d.Trigger {
 	case triggerDialled:
-		return fmt.Sprintf("%s was dialled.", of.Agent)
+		return fmt.Sprintf("%s was dialled.", who)
 	case triggerTransferred:
-		return fmt.Sprintf("the call was transferred to %s.", of.Agent)
+		return fmt.Sprintf("the call was transferred to %s.", who)
 	case triggerReturned:
-		return fmt.Sprintf("the call came back to %s, who had transferred it.", of.Agent)
+		return fmt.Sprintf("the call came back to %s, who had transferred it.", who)
 	}
 	if d.Trigger == triggerAgent {
 		return fmt.Sprintf("%s became free and this call was first in line (priority %d, waiting %s, %d waiting).",
-			of.Agent, d.Priority, span(d.Waited.Duration()), d.Waiting)
+			who, d.Priority, span(d.Waited.Duration()), d.Waiting)
 	}
 	if d.Free <= 1 {
-		return fmt.Sprintf("%s was the only free agent, idle for %s.", of.Agent, idle)
+		return fmt.Sprintf("%s was the only free agent, idle for %s.", who, idle)
 	}
 	return fmt.Sprintf("%s had been idle the longest (%s) of %d free agents; next would have been %s.",
-		of.Agent, idle, d.Free, d.RunnerUp)
+		who, idle, d.Free, name(d.RunnerUp))
 }
 
-func pastVerdict(s o.Standing, of o.OfferRecord) string {
+func pastVerdict(s o.Standing, of o.OfferRecord, sentence string) string {
 	switch {
 	case s.Agent == of.Agent:
-		return "chosen: " + why(of)
+		return "chosen: " + sentence
 	case s.State == o.AgentReady && s.Level > of.Decision.Level:
 		return fmt.Sprintf("ready since %s, but asked only after level %d", clock(s.From), of.Decision.Level)
 	case s.State == o.AgentReady:

@@ -106,6 +106,7 @@ func (f *Floor) indexAt(ph *phone) {
 
 // serviceAnswered begins the dialogue the dialled code stands for.
 func (f *Floor) serviceAnswered(s *service) {
+	w := f.words()
 	if s == nil || s.Step != stepAnswer {
 		return
 	}
@@ -113,7 +114,7 @@ func (f *Floor) serviceAnswered(s *service) {
 	ph := f.Phones[s.Phone]
 	code, rest := f.codeOf(s.Dialled)
 	if ph == nil {
-		f.confirm(s, sayUnknownPhone)
+		f.confirm(s, w.unknownPhone)
 		return
 	}
 	switch code {
@@ -121,25 +122,25 @@ func (f *Floor) serviceAnswered(s *service) {
 		f.askNumber(s, rest)
 		return
 	case "":
-		f.confirm(s, sayUnknownCode)
+		f.confirm(s, w.unknownCode)
 		return
 	}
 	a := f.Agents[ph.Agent]
 	if a == nil {
 		if code == codes.Logout {
-			f.confirm(s, sayLoggedOut)
+			f.confirm(s, w.loggedOut)
 			return
 		}
-		f.confirm(s, sayNotLoggedIn)
+		f.confirm(s, w.notLoggedIn)
 		return
 	}
 	switch code {
 	case codes.Logout:
-		f.phoneAction(s, a, o.ActionLogout, "", sayLoggedOut)
+		f.phoneAction(s, a, o.ActionLogout, "", w.loggedOut)
 	case codes.Ready:
-		f.phoneAction(s, a, o.ActionReady, "", sayReady)
+		f.phoneAction(s, a, o.ActionReady, "", w.ready)
 	case codes.WrapUpDone:
-		f.phoneAction(s, a, o.ActionWrapUpDone, "", sayWrapUpDone)
+		f.phoneAction(s, a, o.ActionWrapUpDone, "", w.wrapUpDone)
 	case codes.Pause:
 		f.pauseBy(s, a, rest)
 	}
@@ -162,11 +163,12 @@ func (f *Floor) codeOf(dialled string) (code, rest string) {
 }
 
 func (f *Floor) phoneAction(s *service, a *agent, action o.AgentAction, reason, say string) {
+	w := f.words()
 	before := len(f.out.Facts)
 	f.agentAsked(o.AgentAsked{Agent: a.ID, Action: action, Reason: reason, Origin: o.OriginPhone, By: string(a.ID)})
 	for _, fact := range f.out.Facts[before:] {
 		if _, refused := fact.What.(o.ActionRefused); refused {
-			say = sayRefused
+			say = w.refused
 		}
 	}
 	f.confirm(s, say)
@@ -185,7 +187,8 @@ func (f *Floor) stepTo(s *service, step string, who o.AgentID, digits string) {
 func (f *Floor) say(s *service, text string) {
 	f.hush(s)
 	id := o.PlayID(f.newID())
-	media := []o.Media{{Say: text, Language: f.Settings.Language}}
+	_, language := wordsIn(f.Settings.Language)
+	media := []o.Media{{Say: text, Language: language}}
 	f.emit(o.PlayStarted{Leg: s.Leg, Play: id, Purpose: o.PurposeService, Media: media})
 	f.command(s.Switch, string(s.Leg), o.Play{Leg: s.Leg, Play: id, Media: media})
 }
@@ -214,19 +217,20 @@ func (f *Floor) serviceHangup(s *service) {
 
 // serviceDue is an agent who stopped dialling, or a leg that will not close.
 func (f *Floor) serviceDue(s *service) {
+	w := f.words()
 	switch s.Step {
 	case stepNumber, stepReason:
 		if s.Digits != "" {
 			f.serviceEntered(s)
 			return
 		}
-		f.confirm(s, sayGoodbye)
+		f.confirm(s, w.goodbye)
 	case stepBye:
 		f.stepTo(s, stepBye, s.Agent, "")
 		f.serviceHangup(s)
 		f.ask(o.Resync{Switch: s.Switch})
 	default:
-		f.confirm(s, sayGoodbye)
+		f.confirm(s, w.goodbye)
 		f.serviceHangup(s)
 	}
 }

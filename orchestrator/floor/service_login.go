@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ func (f *Floor) serviceDigit(s *service, digit string) {
 
 // serviceEntered takes what was typed as complete.
 func (f *Floor) serviceEntered(s *service) {
+	w := f.words()
 	switch s.Step {
 	case stepNumber:
 		f.askPIN(s, s.Digits)
@@ -37,31 +39,33 @@ func (f *Floor) serviceEntered(s *service) {
 			f.pauseBy(s, a, s.Digits)
 			return
 		}
-		f.confirm(s, sayNotLoggedIn)
+		f.confirm(s, w.notLoggedIn)
 	}
 }
 
 // askNumber asks for the agent number, unless it was dialled with the code.
 func (f *Floor) askNumber(s *service, number string) {
+	w := f.words()
 	if number != "" {
 		f.askPIN(s, number)
 		return
 	}
 	f.stepTo(s, stepNumber, "", "")
-	f.say(s, sayAgentNumber)
+	f.say(s, w.agentNumber)
 }
 
 // askPIN asks for the PIN of the agent with that number. A number nobody has
 // is asked for a PIN as well: who guesses learns nothing from it.
 func (f *Floor) askPIN(s *service, number string) {
+	w := f.words()
 	id := f.numbers[number]
 	ph := f.Phones[s.Phone]
 	if f.locked(f.Agents[id], ph) {
-		f.confirm(s, sayLocked)
+		f.confirm(s, w.locked)
 		return
 	}
 	f.stepTo(s, stepPIN, id, "")
-	f.say(s, sayPIN)
+	f.say(s, w.pin)
 	f.ask(o.ReadPIN{Leg: s.Leg, Agent: id, Timeout: o.MillisOf(serviceWait), InterDigit: o.MillisOf(serviceWait / 2)})
 }
 
@@ -72,28 +76,29 @@ func (f *Floor) locked(a *agent, ph *phone) bool {
 
 // pinRead is the shell's verdict on a PIN.
 func (f *Floor) pinRead(e o.PINRead) {
+	w := f.words()
 	s := f.Services[e.Leg]
 	if s == nil || s.Step != stepPIN {
 		return
 	}
 	ph := f.Phones[s.Phone]
 	if ph == nil || e.Verdict == o.PINTimeout {
-		f.confirm(s, sayGoodbye)
+		f.confirm(s, w.goodbye)
 		return
 	}
 	a := f.Agents[s.Agent]
 	if f.locked(a, ph) {
 		// Asked for before the lock-out: who guesses in many calls at once
 		// must not learn more than who guesses in one.
-		f.confirm(s, sayLocked)
+		f.confirm(s, w.locked)
 		return
 	}
 	if e.Verdict == o.PINCorrect && a != nil {
 		if code := f.login(a, s.Phone, wish{Origin: o.OriginPhone, By: string(a.ID)}); code != "" {
-			f.confirm(s, sayRefused)
+			f.confirm(s, w.refused)
 			return
 		}
-		f.confirm(s, sayLoggedIn)
+		f.confirm(s, w.loggedIn)
 		return
 	}
 	f.pinWrong(s, a, ph)
@@ -102,6 +107,7 @@ func (f *Floor) pinRead(e o.PINRead) {
 // pinWrong counts the failure, at the agent and at the phone, and locks both
 // for longer each time.
 func (f *Floor) pinWrong(s *service, a *agent, ph *phone) {
+	w := f.words()
 	failures := ph.PINFailures + 1
 	id := o.AgentID("")
 	if a != nil {
@@ -109,11 +115,11 @@ func (f *Floor) pinWrong(s *service, a *agent, ph *phone) {
 	}
 	f.emit(o.PINRefused{Agent: id, Phone: ph.ID, Failures: failures, Locked: f.lockedUntil(failures)})
 	if s.Tries+1 >= serviceTries || f.lockedUntil(failures).After(f.At) {
-		f.confirm(s, sayWrongPIN)
+		f.confirm(s, w.wrongPIN)
 		return
 	}
 	f.stepTo(s, stepPIN, id, "")
-	f.say(s, sayTryAgain)
+	f.say(s, w.tryAgain)
 	f.ask(o.ReadPIN{Leg: s.Leg, Agent: id, Timeout: o.MillisOf(serviceWait), InterDigit: o.MillisOf(serviceWait / 2)})
 }
 
@@ -138,49 +144,22 @@ func (f *Floor) lockedUntil(failures int) time.Time {
 
 // pauseBy pauses with the reason of that digit, asking for it if need be.
 func (f *Floor) pauseBy(s *service, a *agent, digit string) {
+	w := f.words()
 	reasons := f.Settings.PauseReasons
 	if len(reasons) == 0 {
-		f.phoneAction(s, a, o.ActionPause, "", sayPaused)
+		f.phoneAction(s, a, o.ActionPause, "", w.paused)
 		return
 	}
 	for _, r := range reasons {
 		if r.Digit == digit {
-			f.phoneAction(s, a, o.ActionPause, r.ID, sayPaused+" "+r.Name+".")
+			f.phoneAction(s, a, o.ActionPause, r.ID, fmt.Sprintf(w.pausedFor, r.Name))
 			return
 		}
 	}
 	if digit != "" && s.Tries+1 >= serviceTries {
-		f.confirm(s, sayGoodbye)
+		f.confirm(s, w.goodbye)
 		return
 	}
 	f.stepTo(s, stepReason, a.ID, "")
-	f.say(s, sayReasons(reasons))
-}
-
-// What the agent hears. English is the only language until prompts are
-// configurable; the words are plain so that any speech engine gets them right.
-const (
-	sayAgentNumber  = "Please enter your agent number, then press pound."
-	sayPIN          = "Please enter your PIN, then press pound."
-	sayTryAgain     = "That was not right. Please enter your PIN again, then press pound."
-	sayWrongPIN     = "That was not right. Goodbye."
-	sayLocked       = "Too many wrong attempts. Please try again later."
-	sayLoggedIn     = "You are logged in and ready."
-	sayLoggedOut    = "You are logged out."
-	sayReady        = "You are ready."
-	sayPaused       = "You are paused."
-	sayWrapUpDone   = "Wrap up is done."
-	sayNotLoggedIn  = "Nobody is logged in on this phone."
-	sayRefused      = "That is not possible now."
-	sayUnknownCode  = "This code is not known."
-	sayUnknownPhone = "This phone is not configured."
-	sayGoodbye      = "Goodbye."
-)
-
-func sayReasons(reasons []o.PauseReason) string {
-	text := "Why do you pause?"
-	for _, r := range reasons {
-		text += " For " + r.Name + ", press " + r.Digit + "."
-	}
-	return text
+	f.say(s, w.reasons(reasons))
 }

@@ -61,3 +61,24 @@ func TestAPINDialledBehindTheCodeIsNotWrittenDown(t *testing.T) {
 		d.folded()
 	}
 }
+
+// TestAgentsHearTheTenantsLanguage, its dialects too, and English where there
+// are no words, spoken by a voice that can read it.
+func TestAgentsHearTheTenantsLanguage(t *testing.T) {
+	for language, want := range map[string]o.Media{
+		"":      {Say: "Please enter your PIN, then press pound.", Language: "en"},
+		"en-GB": {Say: "Please enter your PIN, then press pound.", Language: "en-GB"},
+		"de-CH": {Say: "Bitte geben Sie Ihre PIN ein und drücken Sie die Rautetaste.", Language: "de-CH"},
+		"fi":    {Say: "Please enter your PIN, then press pound.", Language: "en"},
+	} {
+		d := newDesk(t)
+		c := center()
+		c.Settings.Language = language
+		d.do(o.ConfigChanged{Change: c})
+		d.askedPIN("pbx/1", "*11101", "PJSIP/1001")
+		if played, _ := find[o.PlayStarted](d); len(played.Media) != 1 || played.Media[0] != want {
+			t.Errorf("%q: heard %+v", language, played.Media)
+		}
+		d.folded()
+	}
+}
