@@ -206,7 +206,7 @@ func (f *Floor) applyConnected(d o.CallConnected) {
 	c, a := f.Calls[d.Call], f.Agents[d.Agent]
 	f.phase(c, o.PhaseTalking)
 	c.Bridge, c.Agent, c.AgentLeg, c.Talked, c.Music, c.Play = d.Bridge, d.Agent, a.Leg, true, false, ""
-	c.Return = nil
+	c.Return, c.Held = nil, f.holds(c)
 	a.Talking, a.Inside, a.Queue, a.Misses = !c.Internal, c.Internal, d.Queue, 0
 	if a.WrapUp = 0; !c.Internal && c.queue != nil {
 		a.WrapUp = c.queue.WrapUp
@@ -282,10 +282,17 @@ func (f *Floor) applyHeld(id o.CallID, legID o.LegID, held bool) {
 		return
 	}
 	f.phase(c, o.PhaseTalking)
-	c.Held = held
+	f.Legs[legID].Held = held
+	c.Held = f.holds(c)
 	if a := f.Agents[f.Legs[legID].Agent]; a != nil && a.Leg == legID {
 		a.Held = held
 	}
+}
+
+// holds reports whether either end of a talk keeps the other on hold.
+func (f *Floor) holds(c *call) bool {
+	held := func(id o.LegID) bool { l := f.Legs[id]; return l != nil && l.Held }
+	return held(c.Leg) || held(c.AgentLeg)
 }
 
 func (f *Floor) applyClosed(d o.LegClosed) {

@@ -48,7 +48,7 @@ func (f *Floor) legHold(id o.LegID, held bool) {
 		return
 	}
 	c := f.Calls[l.Call]
-	if c == nil || c.Phase != o.PhaseTalking || c.Held == held || id != c.Leg && id != c.AgentLeg {
+	if c == nil || c.Phase != o.PhaseTalking || l.Held == held || id != c.Leg && id != c.AgentLeg {
 		return
 	}
 	if held {

@@ -216,6 +216,7 @@ type leg struct {
 	Agent    o.AgentID
 	State    o.LegState
 	Bridge   o.BridgeID
+	Held     bool // by its phone
 }
 
 // service is an agent dialling a feature code.

@@ -43,8 +43,11 @@ type bookCall struct {
 	version  uint64
 	priority int
 	queued   time.Time
+	joined   time.Time
 	offer    *bookOffer // open
 	agent    orchestrator.AgentID
+	agentLeg orchestrator.LegID // of who talks
+	internal bool
 	ending   bool
 	released bool
 	gone     time.Time // the caller's leg closed
@@ -60,6 +63,7 @@ type bookLeg struct {
 	agent    orchestrator.AgentID
 	started  time.Time
 	answered bool
+	held     bool
 	bridge   orchestrator.BridgeID
 	closed   bool
 }
@@ -78,7 +82,8 @@ type bookAgent struct {
 	notBefore time.Time
 	until     time.Time
 	leg       orchestrator.LegID // open, of role agent
-	talking   bool
+	talking   bool               // to a customer
+	inside    bool               // to a colleague
 	held      bool
 }
 
@@ -178,7 +183,7 @@ func (b *book) fold(f orchestrator.Fact) {
 	case orchestrator.AgentLoggedIn, orchestrator.AgentIntended, orchestrator.AgentRested, orchestrator.AgentChanged:
 		b.foldAgent(f.At, d)
 	case orchestrator.LegStarted, orchestrator.LegAnswered, orchestrator.LegJoined, orchestrator.LegSeparated,
-		orchestrator.LegHeld, orchestrator.LegResumed, orchestrator.LegClosed:
+		orchestrator.LegHeld, orchestrator.LegResumed, orchestrator.LegClosed, orchestrator.LegMoved:
 		b.foldLeg(f.At, d)
 	default:
 		b.foldCall(f.At, d)
@@ -248,6 +253,9 @@ func (b *book) foldLeg(at time.Time, deed orchestrator.Deed) {
 		b.legs[d.Leg].bridge = d.Bridge
 	case orchestrator.LegSeparated:
 		b.legs[d.Leg].bridge = ""
+	case orchestrator.LegMoved:
+		b.legs[d.Leg].call = d.Call
+		b.agent(d.Agent).inside = false
 	case orchestrator.LegHeld:
 		b.foldHeld(at, d.Call, d.Leg, true)
 	case orchestrator.LegResumed:
@@ -256,7 +264,7 @@ func (b *book) foldLeg(at time.Time, deed orchestrator.Deed) {
 		l := b.legs[d.Leg]
 		l.closed = true
 		if a := b.agents[l.agent]; a != nil && a.leg == l.id {
-			a.leg, a.talking, a.held = "", false, false
+			a.leg, a.talking, a.inside, a.held = "", false, false, false
 		}
 		if c := b.call(l.call); c.leg == l.id {
 			b.phase(c, at, orchestrator.PhaseEnded)
@@ -268,10 +276,20 @@ func (b *book) foldLeg(at time.Time, deed orchestrator.Deed) {
 func (b *book) foldHeld(at time.Time, call orchestrator.CallID, leg orchestrator.LegID, held bool) {
 	c := b.call(call)
 	b.phase(c, at, c.phase)
-	c.held = held
-	if a := b.agents[b.legs[leg].agent]; a != nil {
+	b.legs[leg].held = held
+	c.held = b.eitherHolds(c)
+	if a := b.agents[b.legs[leg].agent]; a != nil && a.leg == leg {
 		a.held = held
 	}
+}
+
+func (b *book) eitherHolds(c *bookCall) bool {
+	for _, id := range []orchestrator.LegID{c.leg, c.agentLeg} {
+		if l := b.legs[id]; l != nil && l.held {
+			return true
+		}
+	}
+	return false
 }
 
 // phase moves a call on and books the time that passed.
@@ -292,7 +310,7 @@ func (b *book) foldCall(at time.Time, deed orchestrator.Deed) {
 	case orchestrator.CallArrived:
 		b.calls[d.Call] = &bookCall{
 			id: d.Call, leg: d.Leg, pbx: d.Switch, arrived: at, since: at, phase: orchestrator.PhaseFlow,
-			spent: map[string]time.Duration{},
+			internal: d.Direction == orchestrator.CallInternal, spent: map[string]time.Duration{},
 		}
 		b.open = append(b.open, d.Call)
 	case orchestrator.NodeEntered:
@@ -300,7 +318,7 @@ func (b *book) foldCall(at time.Time, deed orchestrator.Deed) {
 	case orchestrator.CallQueued:
 		c := b.call(d.Call)
 		b.phase(c, at, orchestrator.PhaseQueued)
-		c.inQueue, c.queue, c.version, c.priority, c.queued = true, d.Queue, d.Version, d.Priority, d.Arrived
+		c.inQueue, c.queue, c.version, c.priority, c.queued, c.joined = true, d.Queue, d.Version, d.Priority, d.Arrived, at
 	case orchestrator.CallLeftQueue:
 		c := b.call(d.Call)
 		c.inQueue = false
@@ -317,14 +335,24 @@ func (b *book) foldCall(at time.Time, deed orchestrator.Deed) {
 		b.offers[d.Offer].ended = true
 		c.offer = nil
 		if c.phase == orchestrator.PhaseRinging && d.Outcome != orchestrator.OfferAnswered {
-			b.phase(c, at, orchestrator.PhaseQueued)
+			back := orchestrator.PhaseQueued
+			if b.offers[d.Offer].Queue == "" {
+				back = orchestrator.PhaseFlow
+			}
+			b.phase(c, at, back)
 		}
 		b.agent(d.Agent).notBefore = d.NotBefore
 	case orchestrator.CallConnected:
 		c := b.call(d.Call)
 		b.phase(c, at, orchestrator.PhaseTalking)
-		c.agent = d.Agent
-		b.agent(d.Agent).talking = true
+		a := b.agent(d.Agent)
+		c.agent, c.agentLeg = d.Agent, a.leg
+		c.held = b.eitherHolds(c)
+		a.talking, a.inside = !c.internal, c.internal
+	case orchestrator.CallTransferred:
+		c := b.call(d.Call)
+		b.phase(c, at, orchestrator.PhaseFlow)
+		c.leg, c.agent, c.agentLeg, c.held = d.Party, "", "", false
 	case orchestrator.CallReleased:
 		b.call(d.Call).released = true
 	case orchestrator.CallEnding:

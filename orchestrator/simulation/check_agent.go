@@ -14,13 +14,13 @@ type hands struct{ w *World }
 // tell another reason.
 var next = map[o.AgentState][]o.AgentState{
 	o.AgentReady:     {o.AgentReserved, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
-	o.AgentReserved:  {o.AgentTalking, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
+	o.AgentReserved:  {o.AgentTalking, o.AgentHolding, o.AgentWrapUp, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
 	o.AgentTalking:   {o.AgentHolding, o.AgentWrapUp, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
 	o.AgentHolding:   {o.AgentTalking, o.AgentWrapUp, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
-	o.AgentWrapUp:    {o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
-	o.AgentPaused:    {o.AgentPaused, o.AgentReady, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
-	o.AgentPhoneLost: {o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentBusy},
-	o.AgentBusy:      {o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost},
+	o.AgentWrapUp:    {o.AgentReserved, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
+	o.AgentPaused:    {o.AgentReserved, o.AgentPaused, o.AgentReady, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
+	o.AgentPhoneLost: {o.AgentReserved, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentBusy},
+	o.AgentBusy:      {o.AgentReserved, o.AgentWrapUp, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost},
 	o.AgentLoggedOut: {o.AgentReady, o.AgentPhoneLost, o.AgentBusy},
 }
 
@@ -37,7 +37,14 @@ func (h *hands) fact(f o.Fact) {
 		}
 	case o.OfferMade:
 		a := b.agent(d.Agent)
-		if a.leg != "" || a.talking || !a.loggedIn || a.state != o.AgentReady || !a.notBefore.IsZero() || a.phone != d.Phone {
+		if l := b.legs[d.Leg]; l != nil { // moved here with its agent
+			if l.closed || l.call != d.Call || a.leg != d.Leg || a.talking {
+				h.w.fail("I2: offer %s inherits leg %+v of agent %+v", d.Offer, *l, *a)
+			}
+			return
+		}
+		free := d.Queue == "" || a.state == o.AgentReady && a.notBefore.IsZero()
+		if a.leg != "" || a.talking || a.inside || !a.loggedIn || !free || a.phone != d.Phone {
 			h.w.fail("I2: offer %s is made to agent %+v", d.Offer, *a)
 		}
 		if ph := b.phones[d.Phone]; !b.reachable[ph.Endpoint] || b.attached[ph.Switch].IsZero() {
@@ -56,6 +63,8 @@ func (h *hands) step(_ o.Input, _ o.Effects) {
 			want = o.AgentHolding
 		case a.leg != "" && a.talking:
 			want = o.AgentTalking
+		case a.leg != "" && a.inside:
+			want = o.AgentBusy
 		case a.leg != "":
 			want = o.AgentReserved
 		}

@@ -35,7 +35,7 @@ func (d *deadlines) step(orchestrator.Input, orchestrator.Effects) {
 			by(c.offer.RingUntil, "the ring", string(c.offer.Offer))
 		case c.phase == orchestrator.PhaseQueued:
 			if limit := b.versions[versionKey(c.queue, c.version)].MaxWait; limit > 0 {
-				by(c.queued.Add(limit.Duration()), "the longest wait", string(id))
+				by(c.joined.Add(limit.Duration()), "the longest wait", string(id))
 			}
 		case c.phase == orchestrator.PhaseFlow:
 			by(d.w.clock.Now().Add(10*time.Minute), "the node", string(id))

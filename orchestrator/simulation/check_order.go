@@ -15,8 +15,8 @@ type fairness struct{ w *World }
 
 func (o *fairness) fact(f orchestrator.Fact) {
 	d, ok := f.What.(orchestrator.OfferMade)
-	if !ok {
-		return
+	if !ok || d.Queue == "" || o.w.book.legs[d.Leg] != nil {
+		return // dialled or chosen by a person, or on the line already
 	}
 	b := o.w.book
 	c, a := b.call(d.Call), b.agent(d.Agent)

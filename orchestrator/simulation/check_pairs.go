@@ -11,12 +11,13 @@ type pairs struct{ w *World }
 
 func (p *pairs) fact(o.Fact) {}
 
-func (p *pairs) step(_ o.Input, out o.Effects) {
+func (p *pairs) step(in o.Input, out o.Effects) {
 	if p.w.book.attached[p.w.sw.ID()].IsZero() {
 		return // nothing is ordered of a switch that cannot be heard
 	}
 	dialled, hung := map[o.LegID]o.Dial{}, map[o.LegID]bool{}
 	played, music := map[o.PlayID]bool{}, map[o.LegID]bool{}
+	answered := map[o.LegID]bool{} // true: accepted
 	for _, c := range out.Commands {
 		switch a := c.Do.(type) {
 		case o.Dial:
@@ -29,15 +30,39 @@ func (p *pairs) step(_ o.Input, out o.Effects) {
 			played[a.Play] = true
 		case o.StartMusic:
 			music[a.Leg] = true
+		case o.AcceptTransfer:
+			answered[a.Leg] = true
+		case o.RejectTransfer:
+			answered[a.Leg] = false
+		}
+	}
+	moved := map[o.LegID]bool{}
+	for _, f := range out.Facts {
+		if d, is := f.What.(o.LegMoved); is {
+			moved[d.Leg] = true
 		}
 	}
 	for _, f := range out.Facts {
 		switch d := f.What.(type) {
 		case o.OfferMade:
+			if moved[d.Leg] {
+				break // on the line already
+			}
 			p.offered(d, dialled[d.Leg])
 			delete(dialled, d.Leg)
 		case o.OfferEnded:
-			p.withdrawn(d, hung)
+			if offer := p.w.book.offers[d.Offer]; offer == nil || !moved[offer.Leg] {
+				p.withdrawn(d, hung)
+			}
+		case o.CallTransferred:
+			accepted, is := answered[d.Leg]
+			p.want(hung[d.Leg], f, "leaves who transferred on the line")
+			p.want(is && accepted || happened(in), f, "is not what the phone is told")
+			delete(answered, d.Leg)
+		case o.TransferRefused:
+			accepted, is := answered[d.Leg]
+			p.want(is && !accepted, f, "is not what the phone is told")
+			delete(answered, d.Leg)
 		case o.PlayStarted:
 			p.want(played[d.Play], f, "is not ordered")
 			delete(played, d.Play)
@@ -50,9 +75,21 @@ func (p *pairs) step(_ o.Input, out o.Effects) {
 	for _, d := range dialled { // order-free: any one is a failure
 		p.w.fail("pairs: a phone is dialled that no offer is for: %+v", d)
 	}
+	if len(answered) > 0 {
+		p.w.fail("pairs: phones are told of transfers that no fact tells of: %v", answered)
+	}
 	if len(played) > 0 {
 		p.w.fail("pairs: plays are ordered that no fact tells of: %v", played)
 	}
+}
+
+// happened reports whether a transfer was the switch's own doing, told or found.
+func happened(in o.Input) bool {
+	switch in.Event.(type) {
+	case o.TransferHappened, o.SwitchSynced:
+		return true
+	}
+	return false
 }
 
 func (p *pairs) want(ok bool, f o.Fact, why string) {

@@ -20,7 +20,18 @@ func (p *phases) fact(f orchestrator.Fact) {
 		p.want(c, f, c.phase == orchestrator.PhaseFlow && !c.inQueue)
 	case orchestrator.OfferMade:
 		c := p.going(d.Call, f)
+		if d.Queue == "" {
+			p.want(c, f, c.phase == orchestrator.PhaseFlow && !c.inQueue && c.offer == nil)
+			break
+		}
 		p.want(c, f, c.phase == orchestrator.PhaseQueued && c.inQueue && c.offer == nil && c.queue == d.Queue)
+	case orchestrator.CallTransferred:
+		c := p.going(d.Call, f)
+		asks, stays := d.Leg == c.agentLeg && d.Party == c.leg, d.Leg == c.leg && d.Party == c.agentLeg && c.internal
+		p.want(c, f, c.phase == orchestrator.PhaseTalking && (asks || stays))
+	case orchestrator.LegMoved:
+		c, l := p.going(d.Call, f), p.w.book.legs[d.Leg]
+		p.want(c, f, l != nil && !l.closed && l.call == d.From && l.agent == d.Agent && c.phase != orchestrator.PhaseTalking)
 	case orchestrator.OfferEnded:
 		p.offerEnded(d, f)
 	case orchestrator.CallLeftQueue:
@@ -74,7 +85,7 @@ func (p *phases) connected(d orchestrator.CallConnected, f orchestrator.Fact) {
 func (p *phases) step(_ orchestrator.Input, _ orchestrator.Effects) {
 	for _, id := range p.w.book.open {
 		c := p.w.book.calls[id]
-		waits := c.phase == orchestrator.PhaseQueued || c.phase == orchestrator.PhaseRinging
+		waits := c.phase == orchestrator.PhaseQueued || c.phase == orchestrator.PhaseRinging && (c.offer == nil || c.offer.Queue != "")
 		if c.inQueue != waits || (c.phase == orchestrator.PhaseRinging) != (c.offer != nil) {
 			p.w.fail("I1: call %s is in phase %s, in a queue %v, offered %v", id, c.phase, c.inQueue, c.offer != nil)
 		}

@@ -13,6 +13,7 @@ type possible struct {
 	plays   map[o.PlayID]bool // still to be heard, as far as the floor knows
 	bridges map[o.BridgeID]bool
 	fenced  map[o.SwitchID]bool
+	asks    map[o.LegID]bool      // transfers, not answered yet as far as the floor knows
 	epochs  map[o.SwitchID]string // of the switches that are heard without a gap
 
 	// justGone are the legs this step's snapshot lacks. The floor closes them
@@ -34,7 +35,7 @@ func newPossible(w *World) *possible {
 	return &possible{
 		w: w, legs: map[o.LegID]*ledger{}, plays: map[o.PlayID]bool{}, bridges: map[o.BridgeID]bool{},
 		fenced: map[o.SwitchID]bool{}, justGone: map[o.LegID]bool{},
-		epochs: map[o.SwitchID]string{},
+		asks: map[o.LegID]bool{}, epochs: map[o.SwitchID]string{},
 	}
 }
 
@@ -78,6 +79,8 @@ func (p *possible) learn(e o.Event) {
 		}
 	case o.LegUp:
 		p.leg(e.Leg).up = true
+	case o.TransferAsked:
+		p.asks[e.Leg] = true
 	case o.LegEnded:
 		p.leg(e.Leg).ended = true
 	case o.LegReleased:
@@ -183,6 +186,15 @@ func (p *possible) order(a o.Action) string {
 		why := p.alive(a.Leg)
 		l.released = true
 		return why
+	case o.Ring:
+		if l := p.leg(a.Leg); l.dialled != "" || l.up {
+			return "it is no caller who could ring"
+		}
+		return p.alive(a.Leg)
+	case o.AcceptTransfer:
+		return p.answerAsk(a.Leg)
+	case o.RejectTransfer:
+		return p.answerAsk(a.Leg)
 	case o.Play:
 		p.plays[a.Play] = true
 		return p.alive(a.Leg)
@@ -209,6 +221,15 @@ func (p *possible) order(a o.Action) string {
 		}
 	}
 	return ""
+}
+
+// answerAsk: a transfer is answered once for each time it was asked for.
+func (p *possible) answerAsk(id o.LegID) string {
+	if !p.asks[id] {
+		return "no transfer was asked for"
+	}
+	p.asks[id] = false
+	return p.alive(id)
 }
 
 // dial: a leg is dialled once, and a phone rings for one leg at a time.

@@ -124,6 +124,9 @@ func (a *desk) Together(f *Far) {
 		a.after(start, f.Hold)
 		a.after(start+d.between(time.Second, 20*time.Second), f.Resume)
 	}
+	if a.w.plan.Transfers > 0 {
+		a.send(f)
+	}
 }
 
 func (a *desk) Alone(f *Far) { a.after(a.w.dice.between(time.Second, 20*time.Second), f.Hangup) }

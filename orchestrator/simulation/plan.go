@@ -19,6 +19,9 @@ type Plan struct {
 	PINs   map[orchestrator.AgentID]string
 	Quirks Quirks
 
+	// Transfers is how many of a hundred talks somebody means to send on. Such
+	// agents call each other too.
+	Transfers int
 	// Sleepy agents let every other call ring.
 	Sleepy bool
 	// Coarse, unless zero, is what every span is rounded to, so that much happens
@@ -92,6 +95,9 @@ func NewPlan(seed uint64, calls int) Plan {
 		p.Coarse, p.Sleepy, p.Every = 5*time.Second, true, 4*time.Second
 	}
 	p.draw(d)
+	t := newDice(seed, 3)
+	p.Transfers = pick(t, 0, 0, 15, 60)
+	p.Quirks.DoesAttended, p.Quirks.PartsWhileAsked, p.Quirks.StaysTransferred = t.chance(50), t.chance(50), t.chance(50)
 	return p
 }
 
@@ -132,7 +138,7 @@ func (p *Plan) draw(d dice) {
 		c.Flows = append(c.Flows, orchestrator.Flow{ID: id, Version: 1, Start: "wait", Nodes: map[string]orchestrator.Node{
 			"wait": {Type: orchestrator.NodeQueue, Queue: queueID(i)},
 		}})
-		c.Numbers = append(c.Numbers, orchestrator.Number{Dialled: strconv.Itoa(101 + i), Flow: id})
+		c.Numbers = append(c.Numbers, orchestrator.Number{Dialled: strconv.Itoa(201 + i), Flow: id})
 	}
 	if d.chance(50) {
 		c.Settings.Unknown = "closing"

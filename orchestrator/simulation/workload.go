@@ -84,6 +84,7 @@ func (w *World) life(end time.Duration) {
 			w.step(orchestrator.HangupAsked{Call: id, By: "supervisor"})
 		}
 	})
+	w.often(w.plan.Transfers > 0, end, 20*time.Second, func() { w.dialOut(w.dice.IntN(len(w.phones))) })
 	// However their day went, agents come back for the calls that wait.
 	for i := range w.phones {
 		w.clock.After(end+w.dice.between(2*time.Second, 20*time.Second), func() { w.logIn(i) })
