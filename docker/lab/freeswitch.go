@@ -49,6 +49,12 @@ type FreeSWITCHConfig struct {
 	// TrunkContact is the host:port that calls to gateway/trunk reach; empty
 	// means the trunk only brings calls in.
 	TrunkContact string
+	// LinkContact is the host:port of another switch, which calls to gateway/link
+	// reach; empty means there is none.
+	LinkContact string
+	// LinkPassword is what the other switch proves with, as user "link", that it
+	// may bring calls into rm-link; empty keeps everybody out.
+	LinkPassword string
 	// Edit changes a configuration file just before it is written, so that a
 	// test can run a bad one. Names are paths below etc; nil changes nothing.
 	Edit func(name, text string) string
@@ -57,7 +63,7 @@ type FreeSWITCHConfig struct {
 // FreeSWITCH is one running lab. Its methods may be called from any goroutine;
 // its fields are set by StartFreeSWITCH and never change.
 type FreeSWITCH struct {
-	SIPAddr      string // host:port of SIP over UDP, for phones and (from CallerIP) callers
+	SIPAddr      string // host:port of SIP over UDP, for phones and (from CallerIP) callers; host is LinkIP
 	ESLAddr      string // host:port of the event socket
 	ESLPassword  string
 	Domain       string // of the phones: user/1001@Domain
@@ -140,7 +146,7 @@ func prepareFreeSWITCH(cfg FreeSWITCHConfig, prefix string) (*FreeSWITCH, error)
 	if f.slot, err = takeSlot(); err != nil {
 		return nil, errors.Join(err, f.Stop())
 	}
-	f.SIPAddr = fmt.Sprintf("127.0.0.1:%d", f.slot.sip)
+	f.SIPAddr = fmt.Sprintf("%s:%d", LinkIP, f.slot.sip)
 	f.ESLAddr = fmt.Sprintf("127.0.0.1:%d", f.slot.http)
 	if err := f.write(cfg); err != nil {
 		return nil, errors.Join(err, f.Stop())

@@ -131,8 +131,9 @@ func (f *FreeSWITCH) render(cfg FreeSWITCHConfig) (map[string]string, error) {
 		"autoload_configs/local_stream.conf.xml": f.streams(),
 		"autoload_configs/acl.conf.xml":          f.lists(),
 		"sip_profiles/internal.xml":              f.profile(cfg),
-		"sip_profiles/internal/trunk.xml":        f.gateway(cfg),
-		"directory/default.xml":                  f.directory(),
+		"sip_profiles/internal/trunk.xml":        f.gateway("gateway.xml", "192.0.2.10:5060", cfg.TrunkContact),
+		"sip_profiles/internal/link.xml":         f.gateway("link.xml", "192.0.2.20:5060", cfg.LinkContact),
+		"directory/default.xml":                  f.directory(cfg),
 		"dialplan/ringmaster.xml":                shippedXML("dialplan.xml"),
 	} {
 		if p.err != nil {
@@ -152,7 +153,7 @@ func (f *FreeSWITCH) root() string {
 	return fmt.Sprintf(`<?xml version="1.0"?>
 <document type="freeswitch/xml">
   <X-PRE-PROCESS cmd="set" data="domain=%s"/>
-  <X-PRE-PROCESS cmd="set" data="local_ip_v4=127.0.0.1"/>
+  <X-PRE-PROCESS cmd="set" data="local_ip_v4=%s"/>
   <section name="configuration">
   <X-PRE-PROCESS cmd="include" data="autoload_configs/*.xml"/>
   </section>
@@ -163,7 +164,7 @@ func (f *FreeSWITCH) root() string {
   <X-PRE-PROCESS cmd="include" data="directory/*.xml"/>
   </section>
 </document>
-`, f.Domain)
+`, f.Domain, LinkIP)
 }
 
 func (f *FreeSWITCH) socket() *page {
@@ -216,29 +217,32 @@ func (f *FreeSWITCH) profile(cfg FreeSWITCHConfig) *page {
 	return p
 }
 
-func (f *FreeSWITCH) gateway(cfg FreeSWITCHConfig) *page {
-	p := shippedXML("gateway.xml")
-	contact := cfg.TrunkContact
+// gateway leads to contact, or to nobody, where a call is refused at once.
+func (f *FreeSWITCH) gateway(name, shipped, contact string) *page {
+	p := shippedXML(name)
 	if contact == "" {
-		contact = "127.0.0.1:9" // Nobody: a call is refused at once.
+		contact = "127.0.0.1:9"
 	}
-	p.set("proxy", "192.0.2.10:5060", contact)
+	p.set("proxy", shipped, contact)
 	return p
 }
 
 // directory repeats the shipped block of one desk phone for each agent.
-func (f *FreeSWITCH) directory() *page {
+func (f *FreeSWITCH) directory(cfg FreeSWITCHConfig) *page {
 	p := shippedXML("directory.xml")
-	passwords := map[string]string{}
+	passwords := map[string]string{"link": cfg.LinkPassword}
 	var numbers []string
 	for _, a := range f.Agents {
 		passwords[a.Number] = a.Password
 		numbers = append(numbers, a.Number)
 	}
-	p.repeat(`        <user id="1001">`, "</user>", numbers, func(p *page, number string) {
-		p.swap(`id="1001"`, fmt.Sprintf("id=%q", number))
-		p.set("password", "", passwords[number])
-	})
+	for shipped, names := range map[string][]string{"1001": numbers, "link": {"link"}} {
+		mark := fmt.Sprintf("        <user id=%q>", shipped)
+		p.repeat(mark, "</user>", names, func(p *page, name string) {
+			p.swap(fmt.Sprintf("id=%q", shipped), fmt.Sprintf("id=%q", name))
+			p.set("password", "", passwords[name])
+		})
+	}
 	return p
 }
 

@@ -26,6 +26,8 @@ const (
 	// a call from here is a call from the trunk. Callers may also use 127.0.0.1
 	// as long as their From user is no agent's number.
 	CallerIP = "127.0.0.2"
+	// LinkIP is the address another switch of ours calls from.
+	LinkIP = "127.0.0.3"
 	// MusicClass is a music class that is one steady tone of MusicHz.
 	MusicClass = "rm-test"
 	// MusicHz is the frequency of MusicClass in hertz.
