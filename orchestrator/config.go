@@ -81,7 +81,7 @@ type PauseReason struct {
 // floor: the adapter reads them from the store.
 type PBX struct {
 	ID   SwitchID `json:"id"`
-	Type string   `json:"type"` // "asterisk", "simulated"
+	Type string   `json:"type"` // "asterisk", "freeswitch", "simulated"
 	Name string   `json:"name,omitempty"`
 	// Links are the trunks to other switches of ours: over them a call that
 	// arrives here reaches agents whose phones are registered there. Without
@@ -98,7 +98,7 @@ type Link struct {
 }
 
 // Phone is a device on a switch. Endpoint is the switch's own name for it
-// ("PJSIP/1001"); the pair (Switch, Endpoint) is unique.
+// ("PJSIP/1001", "user/1001"); the pair (Switch, Endpoint) is unique.
 type Phone struct {
 	ID         PhoneID  `json:"id"`
 	Switch     SwitchID `json:"switch"`

@@ -29,8 +29,9 @@ var (
 // whose endpoints may be dialled there. It is a list of what is allowed because
 // others (Local/) reach into any part of a dialplan (reliability.md 4, row 2).
 var switchTypes = technologies{
-	"asterisk":  {"PJSIP"}, // chan_sip is gone since Asterisk 21
-	"simulated": {"PJSIP"},
+	"asterisk":   {"PJSIP"}, // chan_sip is gone since Asterisk 21
+	"freeswitch": {"user"},
+	"simulated":  {"PJSIP"},
 }
 
 // trunkTypes is the same for trunks that links dial through.

@@ -68,7 +68,7 @@ func TestConfigProblemsAreNamed(t *testing.T) {
 		{"settings.pause_reasons[1].digit", "12 and 1 (lunch)", func(c *config) { c.Settings.PauseReasons[1].Digit = "12" }},
 		{"settings.pause_reasons", "too many", func(c *config) { c.Settings.PauseReasons = make([]orchestrator.PauseReason, 51) }},
 		{"switches[1].id", `names another switch already (switches[0])`, func(c *config) { c.Switches[1].ID = "pbx"; c.Phones = nil }},
-		{"switches[1].type", "types are: asterisk, simulated", func(c *config) { c.Switches[1].Type = "freeswitch" }},
+		{"switches[1].type", "types are: asterisk, freeswitch, simulated", func(c *config) { c.Switches[1].Type = "3cx" }},
 		{"switches[0].name", "control", func(c *config) { c.Switches[0].Name = "a\nb" }},
 		{"switches[0].links[0].to", `no switch "west" (switches are: pbx, sim)`, func(c *config) {
 			c.Switches[0].Links = []orchestrator.Link{{To: "west", Trunk: "PJSIP/west"}}
@@ -87,6 +87,10 @@ func TestConfigProblemsAreNamed(t *testing.T) {
 		{"phones[0].endpoint", "no endpoint", func(c *config) { c.Phones[0].Endpoint = "PJSIP/1001/n" }},
 		{"phones[0].endpoint", "no endpoint", func(c *config) { c.Phones[0].Endpoint = "PJSIP/${X}" }},
 		{"phones[0].endpoint", `"Local" may not be dialled`, func(c *config) { c.Phones[0].Endpoint = "Local/100@internal" }},
+		{"phones[2].endpoint", `"PJSIP" may not be dialled on a switch of type freeswitch (allowed are: user)`, func(c *config) {
+			c.Switches[1].Type = "freeswitch"
+		}},
+		{"phones[0].endpoint", `"user" may not be dialled on a switch of type asterisk`, func(c *config) { c.Phones[0].Endpoint = "user/1001" }},
 		{"phones[1].endpoint", "a phone already (phones[0])", func(c *config) { c.Phones[1].Endpoint = "PJSIP/1001" }},
 		{"agents[1].number", "another agent's number already (agents[0])", func(c *config) { c.Agents[1].Number = "1001" }},
 		{"agents[1].number", "1 to 10 digits", func(c *config) { c.Agents[1].Number = "12345678901" }},

@@ -588,14 +588,17 @@ func (e Scope) Valid() bool {
 
 // Defines values for SwitchType.
 const (
-	SwitchTypeAsterisk  SwitchType = "asterisk"
-	SwitchTypeSimulated SwitchType = "simulated"
+	SwitchTypeAsterisk   SwitchType = "asterisk"
+	SwitchTypeFreeswitch SwitchType = "freeswitch"
+	SwitchTypeSimulated  SwitchType = "simulated"
 )
 
 // Valid indicates whether the value is a known member of the SwitchType enum.
 func (e SwitchType) Valid() bool {
 	switch e {
 	case SwitchTypeAsterisk:
+		return true
+	case SwitchTypeFreeswitch:
 		return true
 	case SwitchTypeSimulated:
 		return true
@@ -1944,7 +1947,7 @@ type Phone struct {
 	// Example: false
 	AutoAnswer bool `json:"auto_answer,omitempty,omitzero"`
 
-	// Endpoint The switch's own name for it.
+	// Endpoint The switch's own name for it: PJSIP/1001 on Asterisk, user/1001 on FreeSWITCH.
 	//
 	// Example: PJSIP/1001
 	Endpoint string `json:"endpoint"`
@@ -2362,12 +2365,12 @@ type Switch struct {
 	// Example: asterisk
 	Type SwitchType `json:"type"`
 
-	// URL Where its control interface listens; for Asterisk its ARI.
+	// URL Where its control interface listens: for Asterisk its ARI (http://127.0.0.1:8088/ari), for FreeSWITCH its event socket and the domain of its phones (esl://127.0.0.1:8021?domain=pbx.example; profile= and recordings= where they are not internal and /var/lib/freeswitch/recordings).
 	//
 	// Example: http://127.0.0.1:8088/ari
 	URL string `json:"url,omitempty,omitzero"`
 
-	// Username Who we are there.
+	// Username Who we are there. For FreeSWITCH empty, or the user@domain of a directory user with rights on the event socket.
 	//
 	// Example: ringmaster
 	Username string `json:"username,omitempty,omitzero"`
