@@ -31,6 +31,10 @@ func (f *Floor) serviceDigit(s *service, digit string) {
 // serviceEntered takes what was typed as complete.
 func (f *Floor) serviceEntered(s *service) {
 	w := f.words()
+	if f.Phones[s.Phone] == nil { // it went from the configuration while it dialled
+		f.confirm(s, w.unknownPhone)
+		return
+	}
 	switch s.Step {
 	case stepNumber:
 		f.askPIN(s, s.Digits)
