@@ -85,6 +85,8 @@ var deedDecoders = map[string]func(json.RawMessage) (Deed, error){
 	"leg_held":         decodeAs[LegHeld],
 	"leg_resumed":      decodeAs[LegResumed],
 	"leg_closed":       decodeAs[LegClosed],
+	"link_opened":      decodeAs[LinkOpened],
+	"link_closed":      decodeAs[LinkClosed],
 	"offer_made":       decodeAs[OfferMade],
 	"offer_ended":      decodeAs[OfferEnded],
 	"agent_logged_in":  decodeAs[AgentLoggedIn],
@@ -164,6 +166,10 @@ func FactName(d Deed) string {
 		return "leg_resumed"
 	case LegClosed:
 		return "leg_closed"
+	case LinkOpened:
+		return "link_opened"
+	case LinkClosed:
+		return "link_closed"
 	case OfferMade:
 		return "offer_made"
 	case OfferEnded:
@@ -226,6 +232,8 @@ func (LegMoved) deed()        {}
 func (LegHeld) deed()         {}
 func (LegResumed) deed()      {}
 func (LegClosed) deed()       {}
+func (LinkOpened) deed()      {}
+func (LinkClosed) deed()      {}
 func (OfferMade) deed()       {}
 func (OfferEnded) deed()      {}
 func (AgentLoggedIn) deed()   {}

@@ -189,6 +189,25 @@ type Times struct {
 	Hold  Millis `json:"hold_ms"`
 }
 
+// LinkOpened is a call being carried from its switch to the one at which the
+// agent's phone is registered. Leg is the trunk's end at From; the other end
+// arrives at To with Ticket as the number dialled and joins the agent in Bridge.
+type LinkOpened struct {
+	Call   CallID   `json:"call"`
+	Leg    LegID    `json:"leg"`
+	From   SwitchID `json:"from"`
+	To     SwitchID `json:"to"`
+	Ticket string   `json:"ticket"`
+	Bridge BridgeID `json:"bridge"`
+}
+
+// LinkClosed is a link that is needed no more, or broke.
+type LinkClosed struct {
+	Call   CallID `json:"call"`
+	Leg    LegID  `json:"leg"`
+	Reason string `json:"reason"`
+}
+
 // Facts about legs.
 type (
 	LegStarted struct {

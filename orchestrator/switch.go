@@ -125,6 +125,7 @@ const (
 	RoleCaller  LegRole = "caller"
 	RoleAgent   LegRole = "agent"
 	RoleService LegRole = "service" // an agent's feature-code call
+	RoleLink    LegRole = "link"    // one end of a trunk between two of our switches
 	RoleBridge  LegRole = "bridge"  // in the stamp of a bridge
 )
 

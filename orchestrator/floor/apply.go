@@ -48,6 +48,8 @@ func (f *Floor) fold(fact o.Fact) {
 		f.applyPlay(d.Call, d.Leg, "", "")
 	case o.LegStarted, o.LegRang, o.LegAnswered, o.LegJoined, o.LegSeparated, o.LegHeld, o.LegResumed, o.LegClosed, o.LegMoved:
 		f.applyLeg(d)
+	case o.LinkOpened, o.LinkClosed:
+		f.applyLink(d)
 	case o.AgentLoggedIn, o.AgentIntended, o.AgentChanged, o.AgentRested:
 		f.applyAgent(d)
 	default:

@@ -17,6 +17,7 @@ func (f *Floor) applyAgent(deed o.Deed) {
 		if ph := f.Phones[d.Phone]; ph != nil {
 			ph.Agent, ph.PINFailures, ph.LockedUntil = a.ID, 0, zero
 		}
+		f.reseat(a)
 		f.index(a)
 	case o.AgentIntended:
 		a := f.Agents[d.Agent]

@@ -123,7 +123,7 @@ func (f *Floor) applyQueued(d o.CallQueued) {
 	c, q := f.Calls[d.Call], f.Queues[d.Queue]
 	f.phase(c, o.PhaseQueued)
 	c.QueueID, c.QueueVersion, c.queue = d.Queue, d.Version, f.queueVersion(d.Queue, d.Version)
-	c.Bucket, c.Priority, c.Queued, c.NodeBy = bucketOf(c.queue), d.Priority, d.Arrived, zero
+	c.Bucket, c.Priority, c.Queued, c.NodeBy = bucketOf(c.queue, c.Switch), d.Priority, d.Arrived, zero
 	c.Joined, c.Return = f.At, nil
 	c.Early, c.Silent = "", 0
 	c.MaxWaitAt, c.AnnounceAt = zero, zero
@@ -298,6 +298,7 @@ func (f *Floor) holds(c *call) bool {
 func (f *Floor) applyClosed(d o.LegClosed) {
 	l := f.Legs[d.Leg]
 	delete(f.Legs, d.Leg)
+	f.applyGone(l)
 	if a := f.Agents[l.Agent]; a != nil && a.Leg == l.ID {
 		f.agentLegClosed(a)
 	}

@@ -179,13 +179,15 @@ func (f *Floor) relinkQueue(q *queue) {
 	for _, qa := range q.Config.Agents {
 		q.members[qa.Agent] = qa.Level
 	}
-	f.setBucket(bucketOf(q.Config))
+	for _, sw := range sortedKeys(f.Switches) { // others get theirs with the first call
+		f.setBucket(bucketOf(q.Config, sw))
+	}
 }
 
 // setBucket brings a bucket in line with who serves its queue now.
 func (f *Floor) setBucket(b acd.Bucket) {
 	if cfg := f.serving(b.Queue); cfg != nil {
-		f.matcher.SetBucket(b, cfg.Strategy, f.places(cfg))
+		f.matcher.SetBucket(b, cfg.Strategy, f.places(cfg, b.Switch))
 		return
 	}
 	f.matcher.SetBucket(b, o.LongestIdle, nil)
@@ -205,21 +207,44 @@ func (f *Floor) serving(id o.QueueID) *o.Queue {
 	return nil
 }
 
-// bucketOf is the bucket a queue's calls begin in.
-func bucketOf(q *o.Queue) acd.Bucket {
-	return acd.Bucket{Queue: q.ID, Skills: acd.SkillsKey(q.Skills)}
+// bucketOf is the bucket a queue's calls on a switch begin in.
+func bucketOf(q *o.Queue, sw o.SwitchID) acd.Bucket {
+	return acd.Bucket{Queue: q.ID, Skills: acd.SkillsKey(q.Skills), Switch: sw}
 }
 
-// places lists who may serve the queue's calls: its agents with its skills.
-func (f *Floor) places(q *o.Queue) []acd.Place {
+// places lists who may serve the queue's calls on a switch: its agents with its
+// skills, unless their phones are out of reach from there.
+func (f *Floor) places(q *o.Queue, sw o.SwitchID) []acd.Place {
 	places := make([]acd.Place, 0, len(q.Agents))
 	for _, qa := range q.Agents {
 		a := f.Agents[qa.Agent]
-		if a != nil && !a.Removed && skilled(a.Skills, q.Skills) {
+		if a != nil && !a.Removed && skilled(a.Skills, q.Skills) && f.inReach(a, sw) {
 			places = append(places, acd.Place{Agent: qa.Agent, Level: qa.Level})
 		}
 	}
 	return places
+}
+
+// inReach reports whether calls on a switch can be brought to where the agent
+// sits.
+func (f *Floor) inReach(a *agent, from o.SwitchID) bool {
+	ph := f.Phones[a.Phone]
+	return ph == nil || f.reaches(from, ph.Switch)
+}
+
+// reseat brings the buckets of an agent's queues in line with the phone they
+// have logged in at.
+func (f *Floor) reseat(a *agent) {
+	if len(f.PBXs) < 2 {
+		return
+	}
+	for _, b := range f.matcher.Buckets() {
+		if q := f.Queues[b.Queue]; q != nil {
+			if _, serves := q.members[a.ID]; serves {
+				f.setBucket(b)
+			}
+		}
+	}
 }
 
 func skilled(has map[string]int, needs []o.SkillNeed) bool {

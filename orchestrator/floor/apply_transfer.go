@@ -13,6 +13,7 @@ func (f *Floor) applyTransferred(d o.CallTransferred) {
 	c.Return = &comeback{Agent: d.By, Queue: c.QueueID, Arrived: c.Queued, Priority: c.Priority}
 	f.phase(c, o.PhaseFlow)
 	c.Leg, c.Held, c.NodeBy = d.Party, false, zero
+	c.Switch = f.Legs[d.Party].Switch
 	c.Agent, c.AgentLeg, c.Bridge = "", "", ""
 	if d.Queue != "" {
 		c.QueueID, c.QueueVersion, c.queue = d.Queue, d.Version, f.queueVersion(d.Queue, d.Version)
@@ -43,10 +44,34 @@ func (f *Floor) applyStarted(d o.LegStarted) {
 		return
 	}
 	c.Legs = append(c.Legs, d.Leg)
+	if lk := c.Link; lk != nil && d.Role == o.RoleLink && d.Leg != lk.Out {
+		lk.In = d.Leg
+	}
 	if ph := f.phoneAt(d.Switch, d.Endpoint); c.Internal && d.Role == o.RoleCaller && ph != nil {
 		ph.Dialled = append(ph.Dialled, d.Leg)
 		f.indexAt(ph)
 	}
+}
+
+// goneMax bounds the memory of legs that ended: an event that a snapshot
+// overtook is late by seconds, not by hours.
+const goneMax = 64
+
+// applyGone remembers a leg that arrived, so that a late word of its arrival is
+// not taken for another.
+func (f *Floor) applyGone(l *leg) {
+	p := f.Switches[l.Switch]
+	if p == nil || l.Role == o.RoleAgent {
+		return
+	}
+	if p.Gone = append(p.Gone, l.ID); len(p.Gone) > goneMax {
+		p.Gone = slices.Delete(p.Gone, 0, 1)
+	}
+}
+
+func (f *Floor) gone(sw o.SwitchID, id o.LegID) bool {
+	p := f.Switches[sw]
+	return p != nil && slices.Contains(p.Gone, id)
 }
 
 // hungUpAt forgets an internal call at the phone it was dialled from.

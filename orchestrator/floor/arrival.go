@@ -18,12 +18,17 @@ const (
 
 // legOffered is a leg that arrived: a caller, or an agent's phone dialling.
 func (f *Floor) legOffered(e o.LegOffered) {
-	if f.Legs[e.Leg] != nil {
-		return // told twice
+	if f.Legs[e.Leg] != nil || f.gone(e.Switch, e.Leg) {
+		return // told twice, or after its end
 	}
-	if e.Entry == o.EntryAgent {
+	switch e.Entry {
+	case o.EntryAgent:
 		f.serviceOffered(e)
 		return
+	case o.EntryLink:
+		f.linkOffered(e)
+		return
+	case o.EntryIn:
 	}
 	flow := f.flowFor(e.Dialled)
 	if flow == nil {

@@ -111,7 +111,7 @@ func (f *Floor) barred(c *call, id o.AgentID) o.OfferOutcome {
 	}
 	ph := f.Phones[a.Phone]
 	switch {
-	case ph == nil || !ph.Reachable || ph.Switch != c.Switch || !f.attached(ph.Switch):
+	case ph == nil || !ph.Reachable || !f.reaches(c.Switch, ph.Switch) || !f.attached(ph.Switch):
 		return o.OfferUnreachable
 	case a.Leg != "" || ph.Foreign || ph.Service != "" || len(ph.Dialled) > 0:
 		return o.OfferBusy

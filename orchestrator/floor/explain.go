@@ -83,6 +83,8 @@ func (f *Floor) verdict(c *call, a *agent, at time.Time) string {
 		return "rings for this call since " + clock(c.Offer.Made)
 	case !skilled(a.Skills, c.queue.Skills):
 		return "lacks a skill this queue requires"
+	case a.LoggedIn && !f.inReach(a, c.Switch):
+		return "sits at a phone on switch " + string(f.Phones[a.Phone].Switch) + ", to which " + string(c.Switch) + " has no link"
 	case a.State == o.AgentReady && a.NotBefore.After(at):
 		return "rests until " + clock(a.NotBefore) + " after a missed call"
 	case a.State == o.AgentReady:

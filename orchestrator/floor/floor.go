@@ -161,8 +161,14 @@ func (f *Floor) command(sw o.SwitchID, lane string, do o.Action) {
 	f.out.Commands = append(f.out.Commands, o.Command{ID: id, Switch: sw, Lane: lane, Do: do})
 }
 
-// order is command for a call's switch and lane.
-func (f *Floor) order(c *call, do o.Action) { f.command(c.Switch, string(c.ID), do) }
+// order is command in a call's lane, to the switch that carries the leg.
+func (f *Floor) order(c *call, do o.Action) {
+	sw := c.Switch
+	if l := f.Legs[o.ActionLeg(do)]; l != nil {
+		sw = l.Switch
+	}
+	f.command(sw, string(c.ID), do)
+}
 
 // ask puts a question to the outside.
 func (f *Floor) ask(q o.Question) o.AskID {

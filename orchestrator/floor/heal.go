@@ -8,6 +8,7 @@ import (
 // they stand still until it is back, or until it is given up.
 func (f *Floor) switchLost(id o.SwitchID, reason string) {
 	if p := f.Switches[id]; p == nil || p.Attached {
+		f.cutOffers(id)
 		f.emit(o.SwitchDetached{Switch: id, Reason: reason})
 		f.settleAt(id)
 	}
@@ -61,6 +62,7 @@ func (f *Floor) switchSynced(e o.SwitchSynced) {
 			f.resume(c, there, gap)
 		}
 	}
+	f.resumeLinks(e.Switch, there, gap)
 	if gap {
 		f.dropServices(e.Switch)
 	}
@@ -72,6 +74,11 @@ func (f *Floor) switchSynced(e o.SwitchSynced) {
 // switch for ever (live-asterisk.md 1, 11).
 func (f *Floor) closeBridges(e o.SwitchSynced) {
 	used := map[o.BridgeID]bool{}
+	for _, c := range f.Calls { // order-free: fills a set
+		if c.Link != nil {
+			used[c.Link.Far] = true
+		}
+	}
 	for _, c := range f.callsOn(e.Switch) {
 		used[c.Bridge] = true
 		if c.Offer != nil {
@@ -109,7 +116,7 @@ func (f *Floor) closeMissing(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg, gap
 				continue
 			}
 			f.emit(o.Healed{Leg: id, Repair: "closed: the switch does not carry it"})
-			if l.State == o.LegNew && l.Role == o.RoleAgent {
+			if l.State == o.LegNew && (l.Role == o.RoleAgent || l.Role == o.RoleLink) {
 				// Its dial may have been on the way; it must not come to life.
 				f.command(sw, string(l.Call), o.Hangup{Leg: id, Cause: o.CauseNormal})
 			}
@@ -158,7 +165,7 @@ func (f *Floor) adopt(sw o.SwitchID, s o.SnapshotLeg) {
 		if s.State == o.LegIsUp {
 			f.legUp(s.Leg)
 		}
-	case s.Entry == o.EntryAgent && s.Stamp == (o.Stamp{}):
+	case (s.Entry == o.EntryAgent || s.Entry == o.EntryLink) && s.Stamp == (o.Stamp{}):
 		f.legOffered(o.LegOffered{
 			Switch: sw, Leg: s.Leg, Entry: s.Entry, Dialled: s.Dialled, Caller: s.Caller, Endpoint: s.Endpoint,
 		})
@@ -168,10 +175,14 @@ func (f *Floor) adopt(sw o.SwitchID, s o.SnapshotLeg) {
 	}
 }
 
-// dialling reports whether a leg is an offer's that was ordered and no more.
+// dialling reports whether a leg is an offer's or a link's that was ordered and
+// no more.
 func (f *Floor) dialling(l *leg) bool {
 	c := f.Calls[l.Call]
-	return c != nil && c.Offer != nil && c.Offer.Leg == l.ID && l.State == o.LegNew
+	if c == nil || l.State != o.LegNew {
+		return false
+	}
+	return c.Offer != nil && c.Offer.Leg == l.ID || c.Link != nil && c.Link.Out == l.ID
 }
 
 // resume lets a call that came through go on: commands that were lost are
@@ -207,24 +218,33 @@ func (f *Floor) resume(c *call, there map[o.LegID]o.SnapshotLeg, gap bool) {
 	}
 }
 
-// stray lists agents' legs that ring or stand for no offer and no talk.
+// stray lists legs that ring or stand for no offer, no talk and no link.
 func (f *Floor) stray(c *call, there map[o.LegID]o.SnapshotLeg) (stray []o.LegID) {
 	for _, id := range c.Legs {
 		_, carried := there[id]
-		offered := c.Offer != nil && c.Offer.Leg == id
-		if carried && id != c.Leg && id != c.AgentLeg && !offered && c.Ending == nil {
+		needed := c.Offer != nil && c.Offer.Leg == id || c.Link != nil && (c.Link.Out == id || c.Link.In == id)
+		if carried && id != c.Leg && id != c.AgentLeg && !needed && c.Ending == nil {
 			stray = append(stray, id)
 		}
 	}
 	return stray
 }
 
-// rejoin puts two who talked back into their bridge if one fell out of it.
+// rejoin puts two who talked back into their bridges if one fell out.
 func (f *Floor) rejoin(c *call) {
-	if f.inBridge(c.Leg, c.Bridge) && f.inBridge(c.AgentLeg, c.Bridge) {
+	if f.hear(c, c.AgentLeg, c.Bridge) {
 		return
 	}
-	f.order(c, o.Connect{Bridge: c.Bridge, Stamp: f.stamp(c.ID, c.Leg, o.RoleBridge), A: c.Leg, B: c.AgentLeg})
+	near := c.AgentLeg
+	if lk := c.Link; lk != nil {
+		near = lk.Out
+		if !f.inBridge(lk.In, lk.Far) || !f.inBridge(c.AgentLeg, lk.Far) {
+			f.connectFar(c, c.AgentLeg)
+		}
+	}
+	if !f.inBridge(c.Leg, c.Bridge) || !f.inBridge(near, c.Bridge) {
+		f.order(c, o.Connect{Bridge: c.Bridge, Stamp: f.stamp(c.ID, c.Leg, o.RoleBridge), A: c.Leg, B: near})
+	}
 }
 
 // claim takes the caller's leg again, because the first claim may not have

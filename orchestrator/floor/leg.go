@@ -37,6 +37,8 @@ func (f *Floor) legUp(id o.LegID) {
 		// hang-up is on the way.
 	case l.Role == o.RoleAgent:
 		f.agentLegUp(c)
+	case l.Role == o.RoleLink:
+		f.linkUp(c, id)
 	case c != nil && c.Ending == nil && f.node(c).Type == o.NodeAnswer && c.Phase == o.PhaseFlow:
 		f.follow(c, o.ExitNext)
 	}
@@ -95,6 +97,8 @@ func (f *Floor) legEnded(e o.LegEnded) {
 		f.serviceOver(l, closed)
 	case c == nil:
 		f.emit(closed)
+	case l.Role == o.RoleLink:
+		f.linkEnded(c, closed)
 	case l.ID == c.Leg:
 		f.closeCaller(c, f.callerOutcome(c, e), closed)
 	default:
@@ -130,8 +134,9 @@ func (f *Floor) closeCaller(c *call, out o.Outcome, closed o.LegClosed) {
 		f.emit(o.PlayEnded{Call: c.ID, Leg: c.Leg, Play: c.Play, Status: o.PlayStopped})
 	}
 	f.emit(closed)
+	f.dropLink(c, "the caller is gone")
 	for _, id := range c.Legs {
-		if l := f.Legs[id]; l != nil && l.State == o.LegIsUp {
+		if l := f.Legs[id]; l != nil && l.State == o.LegIsUp && l.Role != o.RoleLink {
 			f.order(c, o.Hangup{Leg: id, Cause: o.CauseNormal})
 		}
 	}
@@ -159,6 +164,7 @@ func (f *Floor) closeAgent(c *call, l *leg, e o.LegEnded, closed o.LegClosed) {
 	case c.Phase == o.PhaseTalking && c.AgentLeg == l.ID && c.Ending == nil:
 		f.emit(o.CallEnding{Call: c.ID, Outcome: o.Outcome{Result: o.ResultCompleted, Reason: o.ReasonTalked}})
 		f.emit(closed)
+		f.dropLink(c, "the agent is gone")
 		f.order(c, o.Hangup{Leg: c.Leg, Cause: o.CauseNormal})
 	default:
 		f.emit(closed)
@@ -214,7 +220,10 @@ func (f *Floor) commandDone(e o.CommandDone) {
 	f.emit(o.CommandFailed{Command: e.Command, Leg: e.Leg, Call: l.Call, Result: e.Result, Reason: e.Reason})
 	switch do := e.Do.(type) {
 	case o.Dial:
-		if f.dialling(l) {
+		switch {
+		case l.Role == o.RoleLink:
+			f.linkFailed(f.Calls[l.Call], l, e)
+		case f.dialling(l):
 			f.dialFailed(f.Calls[l.Call], l, e)
 		}
 		return

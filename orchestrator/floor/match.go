@@ -98,7 +98,7 @@ func (f *Floor) offer(c *call, choice acd.Choice, trigger string) {
 // ring dials the agent a call has just been offered to.
 func (f *Floor) ring(c *call, a *agent, limit o.Millis) {
 	ph, legID := f.Phones[a.Phone], c.Offer.Leg
-	f.emit(o.LegStarted{Call: c.ID, Leg: legID, Switch: c.Switch, Role: o.RoleAgent, Endpoint: ph.Endpoint, Agent: a.ID})
+	f.emit(o.LegStarted{Call: c.ID, Leg: legID, Switch: ph.Switch, Role: o.RoleAgent, Endpoint: ph.Endpoint, Agent: a.ID})
 	f.settle(a)
 	f.order(c, o.Dial{
 		Leg: legID, Stamp: f.stamp(c.ID, legID, o.RoleAgent), Endpoint: ph.Endpoint, Display: c.Caller,

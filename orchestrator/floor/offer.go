@@ -32,6 +32,7 @@ func (f *Floor) offerOver(c *call, how failure) {
 	if f.Legs[of.Leg] != nil {
 		f.order(c, o.Hangup{Leg: of.Leg, Cause: hangupCause(how.outcome)})
 	}
+	f.dropLink(c, string(how.outcome))
 	f.emit(o.OfferEnded{
 		Offer: of.ID, Call: c.ID, Queue: of.Queue, Agent: a.ID, Outcome: how.outcome, Cause: how.cause, SIP: how.sip,
 		Rang: f.rang(of), NotBefore: notBefore, Misses: misses,
@@ -111,12 +112,22 @@ func (f *Floor) agentLegUp(c *call) {
 	if !f.up(c) { // nobody was there before, or the answer we ordered failed or is late
 		f.order(c, o.Answer{Leg: c.Leg})
 	}
-	f.connect(c, string(c.ID))
+	f.unite(c, string(c.ID))
 }
 
-// connect puts the two ends of an answered offer together. What the caller
-// hears until then the switch ends by itself.
-func (f *Floor) connect(c *call, lane string) {
+// unite brings the two ends of an answered offer together, over a link if they
+// are on different switches.
+func (f *Floor) unite(c *call, lane string) {
+	if agent := f.Legs[c.Offer.Leg]; agent.Switch != c.Switch {
+		f.openLink(c, agent.Switch)
+		return
+	}
+	f.connect(c, c.Offer.Leg, lane)
+}
+
+// connect puts a leg into the caller's bridge. What the caller hears until
+// then the switch ends by itself.
+func (f *Floor) connect(c *call, with o.LegID, lane string) {
 	if c.Music {
 		f.emit(o.MusicStopped{Call: c.ID, Leg: c.Leg})
 	}
@@ -124,7 +135,7 @@ func (f *Floor) connect(c *call, lane string) {
 		f.emit(o.PlayEnded{Call: c.ID, Leg: c.Leg, Play: c.Play, Status: o.PlayStopped})
 	}
 	f.command(c.Switch, lane, o.Connect{
-		Bridge: c.Offer.Bridge, Stamp: f.stamp(c.ID, c.Leg, o.RoleBridge), A: c.Leg, B: c.Offer.Leg,
+		Bridge: c.Offer.Bridge, Stamp: f.stamp(c.ID, c.Leg, o.RoleBridge), A: c.Leg, B: with,
 	})
 }
 
@@ -146,9 +157,21 @@ func (f *Floor) together(c *call) {
 	if of == nil || !of.Answered || c.Ending != nil {
 		return
 	}
-	if f.inBridge(c.Leg, of.Bridge) && f.inBridge(of.Leg, of.Bridge) {
+	if f.hear(c, of.Leg, of.Bridge) {
 		f.connected(c, of)
 	}
+}
+
+// hear reports whether caller and agent hear each other, over every bridge
+// between them.
+func (f *Floor) hear(c *call, agent o.LegID, b o.BridgeID) bool {
+	if !f.inBridge(c.Leg, b) {
+		return false
+	}
+	if lk := c.Link; lk != nil {
+		return f.inBridge(lk.Out, b) && f.inBridge(lk.In, lk.Far) && f.inBridge(agent, lk.Far)
+	}
+	return f.inBridge(agent, b)
 }
 
 func (f *Floor) inBridge(id o.LegID, b o.BridgeID) bool {

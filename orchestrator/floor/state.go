@@ -66,6 +66,7 @@ type pbx struct {
 	Reason   string
 	LostBy   time.Time // when its calls are given up; zero while attached
 	Doubt    bool      // an event of it may have been lost here, to a panic
+	Gone     []o.LegID // the last that arrived and ended, oldest first
 
 	slot int
 }
@@ -165,6 +166,7 @@ type call struct {
 	Bridge   o.BridgeID
 	Agent    o.AgentID
 	AgentLeg o.LegID
+	Link     *link // to the switch the agent's phone is on, if that is another
 	Talked   bool
 	Held     bool
 

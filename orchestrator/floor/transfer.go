@@ -127,6 +127,7 @@ func (f *Floor) part(t asked, told o.CallTransferred) o.BridgeID {
 	if !t.done {
 		f.order(t.call, o.AcceptTransfer{Leg: t.leg})
 	}
+	f.dropLink(t.call, "transferred")
 	f.order(t.call, o.Hangup{Leg: t.leg, Cause: o.CauseNormal})
 	return bridge
 }
@@ -201,11 +202,11 @@ func (f *Floor) inherit(c, k *call, done bool) {
 	switch {
 	case !c.Offer.Answered:
 		f.announceRinging(c)
-	case done:
+	case done && l.Switch == c.Switch:
 		f.together(c)
 	default:
 		// In the consult's lane: behind what was ordered of its bridge.
-		f.connect(c, string(k.ID))
+		f.unite(c, string(k.ID))
 	}
 }
 
