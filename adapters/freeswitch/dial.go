@@ -134,7 +134,7 @@ func (s *Switch) giveUp(ctx context.Context, l *leg) {
 func (s *Switch) hangup(ctx context.Context, a orchestrator.Hangup) (orchestrator.CommandResult, string) {
 	channel := s.book.channelOf(a.Leg)
 	if !channelPattern.MatchString(channel) {
-		return orchestrator.ResultRejected, "leg id " + clip(string(a.Leg), maxID) + " is not usable"
+		return orchestrator.ResultNotFound, "no leg can have that id: " + clip(string(a.Leg), maxID)
 	}
 	s.book.mu.Lock()
 	l := s.book.live[a.Leg]

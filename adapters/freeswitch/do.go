@@ -105,9 +105,6 @@ func legOf(a orchestrator.Action) orchestrator.LegID {
 
 // known finds a living leg; without one the answer is why not.
 func (s *Switch) known(id orchestrator.LegID) (*leg, orchestrator.CommandResult, string) {
-	if !channelPattern.MatchString(s.book.channelOf(id)) {
-		return nil, orchestrator.ResultRejected, "leg id " + clip(string(id), maxID) + " is not usable"
-	}
 	l, ended := s.book.find(id)
 	if ended || l == nil {
 		return nil, orchestrator.ResultNotFound, "no such leg: " + clip(string(id), maxID)

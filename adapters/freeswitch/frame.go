@@ -85,10 +85,16 @@ func readFrame(r *bufio.Reader) (f frame, err error) {
 func (f *frame) isReply() bool { return f.kind == eslgo.TypeReply || f.kind == eslgo.TypeAPIResponse }
 
 // text is what a command was answered: the body of an api command, or the
-// reply to any other.
+// reply to any other. Of a command that printed nothing mod_event_socket says
+// that it had no reply, as if that were an error.
 func (f *frame) text() string {
-	if f.kind == eslgo.TypeAPIResponse {
-		return string(f.body)
+	if f.kind != eslgo.TypeAPIResponse {
+		return f.reply
 	}
-	return f.reply
+	if text := string(f.body); strings.TrimSpace(text) != noReply {
+		return text
+	}
+	return ""
 }
+
+const noReply = "-ERR no reply"

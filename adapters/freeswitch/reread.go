@@ -24,7 +24,7 @@ type read struct {
 func (c *session) readLeg(ctx context.Context, l *leg) read {
 	answers, err := c.send(ctx, l.channel, encodeDump(l.channel))
 	r := read{leg: l}
-	if f, silent := silence(err); silent {
+	if f, silent := unheard(err); silent {
 		r.err = f
 		return r
 	}
@@ -37,8 +37,8 @@ func (c *session) readLeg(ctx context.Context, l *leg) read {
 	return r
 }
 
-// silence reports an error that is no answer.
-func silence(err error) (*failure, bool) {
+// unheard reports an error that is no answer.
+func unheard(err error) (*failure, bool) {
 	f, ok := errors.AsType[*failure](err)
 	return f, ok && (f.silent || f.unsent)
 }
@@ -136,7 +136,7 @@ func plainCharset(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 // watchAnew follows a change of the list and reports the new endpoints.
 func (c *session) watchAnew(ctx context.Context) error {
 	answers, err := c.ears.send(ctx, encodePhones(c.cfg.Profile))
-	if _, silent := silence(err); silent {
+	if _, silent := unheard(err); silent {
 		return err
 	}
 	phones, err := readPhones(answers[0])

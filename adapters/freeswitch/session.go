@@ -17,7 +17,7 @@ import (
 
 const (
 	connectTimeout = 8 * time.Second
-	// pulse and patience find a half-open connection within 10 s. The pulse is
+	// pulse and owes find a half-open connection within 10 s. The pulse is
 	// also what looks for a newer orchestrator.
 	pulse      = time.Second
 	restlessly = 200 * time.Millisecond

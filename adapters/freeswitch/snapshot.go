@@ -151,7 +151,7 @@ func (c *session) dumpAll(ctx context.Context, uuids []string) ([]event, error) 
 			orders[i] = encodeDump(uuid)
 		}
 		answers, err := c.ears.send(ctx, orders...)
-		if _, silent := silence(err); silent {
+		if _, silent := unheard(err); silent {
 			return nil, fmt.Errorf("read the switch: %w", err)
 		}
 		for _, text := range answers {
@@ -174,7 +174,7 @@ func parseDump(text string) (event, bool) {
 
 func (c *session) dump(ctx context.Context, uuid string) (event, bool, error) {
 	answers, err := c.ears.send(ctx, encodeDump(uuid))
-	if f, silent := silence(err); silent {
+	if f, silent := unheard(err); silent {
 		return event{}, false, f
 	}
 	e, ok := parseDump(answers[0])

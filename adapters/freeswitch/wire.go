@@ -19,15 +19,15 @@ import (
 const (
 	dialTimeout = 3 * time.Second
 	authTimeout = 5 * time.Second
-	// patience is how long a connection may owe an answer before it is given up:
+	// owes is how long a connection may owe an answer before it is given up:
 	// FreeSWITCH answers most commands within a millisecond.
-	patience = 4 * time.Second
+	owes = 4 * time.Second
 	// mostPending bounds the commands waiting for an answer on one connection.
 	mostPending = 4096
 )
 
 var (
-	errLate    = fmt.Errorf("no answer within %v", patience)
+	errLate    = fmt.Errorf("no answer within %v", owes)
 	errCrowded = errors.New("too many commands wait for an answer")
 	errClosed  = errors.New("freeswitch closed the connection")
 )
@@ -155,7 +155,7 @@ func (w *wire) answer(text string) error {
 func (w *wire) watch() {
 	var until time.Time
 	if len(w.waiters) > 0 {
-		until = w.waiters[0].since.Add(patience)
+		until = w.waiters[0].since.Add(owes)
 	}
 	_ = w.conn.SetReadDeadline(until) // A closed socket ends the reader anyway.
 }
@@ -245,7 +245,7 @@ func (w *wire) put(text string, waits []chan string) error {
 		w.waiters = append(w.waiters, waiter{now, c})
 	}
 	w.watch()
-	_ = w.conn.SetWriteDeadline(now.Add(patience)) // A closed socket shows at the write below.
+	_ = w.conn.SetWriteDeadline(now.Add(owes)) // A closed socket shows at the write below.
 	_, err := io.WriteString(w.conn, text)
 	w.mu.Unlock()
 	if err != nil {
