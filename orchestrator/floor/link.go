@@ -1,7 +1,9 @@
 package floor
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	o "ringmaster/orchestrator"
@@ -16,9 +18,36 @@ type link struct {
 	Far o.BridgeID // the bridge there
 }
 
-// ticketPrefix begins the number a link dials; the rest is its leg's id, by
-// which the call is found when it arrives on the other switch.
-const ticketPrefix = "rm-"
+// A ticket is the number a link dials: its leg's id in digits alone, because
+// that is what every trunk passes on. Each four hexadecimal digits of the id
+// become five decimal ones.
+
+func ticketOf(id o.LegID) string {
+	var ticket strings.Builder
+	hex := strings.ReplaceAll(string(id), "-", "")
+	for i := 0; i+4 <= len(hex); i += 4 {
+		n, _ := strconv.ParseUint(hex[i:i+4], 16, 16) // the floor minted it
+		fmt.Fprintf(&ticket, "%05d", n)
+	}
+	return ticket.String()
+}
+
+// legOfTicket is ticketOf backwards; "" for a number that is no ticket.
+func legOfTicket(ticket string) o.LegID {
+	if len(ticket) != 40 {
+		return ""
+	}
+	var hex strings.Builder
+	for i := 0; i < len(ticket); i += 5 {
+		n, err := strconv.ParseUint(ticket[i:i+5], 10, 16)
+		if err != nil {
+			return ""
+		}
+		fmt.Fprintf(&hex, "%04x", n)
+	}
+	h := hex.String()
+	return o.LegID(strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-"))
+}
 
 // trunk is the endpoint through which one switch dials another, "" if there is
 // no link.
@@ -45,7 +74,7 @@ func (f *Floor) openLink(c *call, to o.SwitchID) {
 		return
 	}
 	out := o.LegID(f.newID())
-	ticket := ticketPrefix + string(out)
+	ticket := ticketOf(out)
 	f.emit(o.LinkOpened{Call: c.ID, Leg: out, From: c.Switch, To: to, Ticket: ticket, Bridge: o.BridgeID(f.newID())})
 	f.emit(o.LegStarted{Call: c.ID, Leg: out, Switch: c.Switch, Role: o.RoleLink, Endpoint: trunk})
 	f.order(c, o.Dial{
@@ -71,12 +100,12 @@ func (f *Floor) linkOffered(e o.LegOffered) {
 
 // ticketed is the call whose link has arrived, nil when nobody waits for it.
 func (f *Floor) ticketed(e o.LegOffered) *call {
-	id, ok := strings.CutPrefix(e.Dialled, ticketPrefix)
-	c := f.callOf(o.LegID(id))
-	if !ok || c == nil || c.Link == nil || c.Offer == nil || c.Ending != nil {
+	id := legOfTicket(e.Dialled)
+	c := f.callOf(id)
+	if c == nil || c.Link == nil || c.Offer == nil || c.Ending != nil {
 		return nil
 	}
-	if lk := c.Link; lk.Out != o.LegID(id) || lk.In != "" || lk.To != e.Switch {
+	if lk := c.Link; lk.Out != id || lk.In != "" || lk.To != e.Switch {
 		return nil
 	}
 	return c
