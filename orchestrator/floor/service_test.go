@@ -82,3 +82,52 @@ func TestAgentsHearTheTenantsLanguage(t *testing.T) {
 		d.folded()
 	}
 }
+
+// TestAThousandGuessesTakeWeeks: five are free or nearly so, then the lock-out
+// doubles from a minute to an hour and stays there. The right PIN is refused
+// in it and taken after it.
+func TestAThousandGuessesTakeWeeks(t *testing.T) {
+	d := newDesk(t)
+	calls := 0
+	guess := func(verdict o.PINVerdict) (read bool) {
+		calls++
+		leg := o.LegID(fmt.Sprintf("pbx/%d", calls))
+		d.do(o.LegOffered{Switch: "pbx", Leg: leg, Entry: o.EntryAgent, Dialled: "*11101", Endpoint: "PJSIP/1001"})
+		e := d.do(o.LegUp{Leg: leg})
+		if len(e.Asks) > 0 {
+			d.do(o.PINRead{Ask: e.Asks[0].ID, Leg: leg, Verdict: verdict})
+		}
+		d.do(o.LegEnded{Leg: leg, Cause: 16, By: o.EndedByRemote})
+		return len(e.Asks) > 0
+	}
+	last := time.Duration(0)
+	for n := 1; n <= 1000; n++ {
+		if !guess(o.PINWrong) {
+			t.Fatalf("guess %d is not even read", n)
+		}
+		refused, _ := find[o.PINRefused](d)
+		if refused.Failures != n {
+			t.Fatalf("guess %d counts as %d", n, refused.Failures)
+		}
+		if refused.Locked.IsZero() {
+			continue
+		}
+		lock := refused.Locked.Sub(d.at)
+		if want := min(max(time.Minute, 2*last), time.Hour); lock != want {
+			t.Fatalf("guess %d locks for %s after %s, want %s", n, lock, last, want)
+		}
+		last = lock
+		d.pass(lock - time.Millisecond)
+		if guess(o.PINCorrect) || d.f.Live(d.at).Agents[0].State != o.AgentLoggedOut {
+			t.Fatalf("after guess %d the lock-out is over too early", n)
+		}
+		d.pass(time.Millisecond)
+	}
+	if took := d.at.Sub(start); took < 40*24*time.Hour {
+		t.Errorf("a thousand guesses take %s", took)
+	}
+	if !guess(o.PINCorrect) || d.f.Live(d.at).Agents[0].State == o.AgentLoggedOut {
+		t.Error("the right PIN is refused after the lock-out")
+	}
+	d.folded()
+}
