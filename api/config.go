@@ -18,8 +18,11 @@ import (
 type Config struct {
 	// Floors finds a tenant's floor, false when it does not run here.
 	Floors func(orchestrator.TenantID) (Floor, bool)
-	Store  orchestrator.Store
-	Log    *slog.Logger
+	// Elsewhere says in words why a tenant's floor does not run here, and
+	// where it does. Nil: it is not known.
+	Elsewhere func(orchestrator.TenantID) string
+	Store     orchestrator.Store
+	Log       *slog.Logger
 	// Registry takes the API's own figures and is what /metrics shows.
 	Registry *prometheus.Registry
 	Version  string // of Ringmaster, for /healthz

@@ -177,7 +177,11 @@ func (s *Server) Close() { s.closeOnce.Do(func() { close(s.closing) }) }
 func (s *Server) floor(ctx context.Context) (Floor, error) {
 	f, ok := s.cfg.Floors(who(ctx).tenant)
 	if !ok {
-		return nil, &orchestrator.Error{Code: orchestrator.CodeUnavailable, Message: "your floor does not run here now"}
+		message := "your floor does not run here now"
+		if s.cfg.Elsewhere != nil {
+			message += ": " + s.cfg.Elsewhere(who(ctx).tenant)
+		}
+		return nil, &orchestrator.Error{Code: orchestrator.CodeUnavailable, Message: message}
 	}
 	return f, nil
 }

@@ -24,6 +24,10 @@ type Config struct {
 	// superseded instead of taking the switch back.
 	Epoch uint64
 
+	// May is asked before anything is written to Asterisk: whether this
+	// orchestrator still leads. Nil: always.
+	May func() bool
+
 	// Endpoints are the devices to watch from the start; see Switch.Watch.
 	Endpoints []string
 	// Fallback is the dialplan context that Release uses when it is given

@@ -34,8 +34,12 @@ type client struct {
 }
 
 func newClient(cfg Config, base *url.URL, n *counters) *client {
+	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 15 * time.Second}
 	transport := &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: 3 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			return fence(conn, cfg.May), err
+		},
 		TLSHandshakeTimeout: 5 * time.Second,
 		MaxConnsPerHost:     cfg.Connections,
 		MaxIdleConns:        cfg.Connections,
@@ -147,7 +151,7 @@ var errClosed = errors.New("asterisk closed the connection")
 // have happened on the switch.
 func neverSent(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	return errors.As(err, &op) && (op.Op == "dial" || op.Op == opFenced)
 }
 
 // saidBy is the message ARI put into an error answer: {"message": …} or {"error": …}.
@@ -189,5 +193,31 @@ func verdict(err error) (orchestrator.CommandResult, string) {
 	}
 	return orchestrator.ResultNoWord, f.Error()
 }
+
+// fence makes a connection ask before each write. Whatever a request waited for
+// before (its turn, a connection, a process that stood still), this is the last
+// moment at which it can be held back.
+func fence(conn net.Conn, may func() bool) net.Conn {
+	if conn == nil || may == nil {
+		return conn
+	}
+	return fencedConn{conn, may}
+}
+
+type fencedConn struct {
+	net.Conn
+	may func() bool
+}
+
+var errFenced = errors.New("this orchestrator does not lead any more")
+
+func (c fencedConn) Write(b []byte) (int, error) {
+	if !c.may() {
+		return 0, &net.OpError{Op: opFenced, Net: "tcp", Err: errFenced}
+	}
+	return c.Conn.Write(b)
+}
+
+const opFenced = "fence"
 
 func (c *client) close() { c.http.CloseIdleConnections() }

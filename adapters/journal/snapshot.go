@@ -84,6 +84,32 @@ func (j *Journal) WriteSnapshot(seq uint64, state []byte) error {
 	return j.prune()
 }
 
+// Seed begins a journal in dir, which must hold none, with a state that came
+// from elsewhere: Open then finds the snapshot and goes on after its sequence,
+// which counts as stored elsewhere.
+func Seed(dir string, snapshot Snapshot) error {
+	did := fmt.Sprintf("seed journal %s with %d", dir, snapshot.Seq)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("%s: %w", did, err)
+	}
+	d := osDisk{dir}
+	names, err := d.list()
+	if err != nil {
+		return fmt.Errorf("%s: %w", did, err)
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("%s: the folder holds %s already", did, names[0])
+	}
+	// The snapshot last: without it the folder is an empty journal's.
+	if err := storeAcknowledged(d, snapshot.Seq); err != nil {
+		return fmt.Errorf("%s: %w", did, err)
+	}
+	if err := storeSnapshot(d, snapshot.Seq, snapshot.State); err != nil {
+		return fmt.Errorf("%s: %w", did, err)
+	}
+	return nil
+}
+
 func (j *Journal) checkSnapshot(seq uint64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +73,12 @@ type ProjectorHealth struct {
 // NewProjector returns a projector that does nothing until Run.
 func NewProjector(config ProjectorConfig) *Projector {
 	p := &Projector{
-		store: config.Store, tenant: config.Tenant, epoch: cmp.Or(config.Epoch, anyEpoch), source: config.Source, log: config.Log, moved: config.Moved,
+		store: config.Store, tenant: config.Tenant, epoch: config.Epoch, source: config.Source,
+		log: config.Log, moved: config.Moved,
 		partitionsAt: time.Now(), // Migrate made them
+	}
+	if p.epoch == 0 {
+		p.epoch = anyEpoch
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -95,8 +98,8 @@ func (p *Projector) Health() ProjectorHealth {
 }
 
 // Run moves facts until ctx ends and then returns nil. A database that is away
-// is waited for. An error is the source's: what it cannot read must not be
-// passed over, and waiting does not mend it.
+// is waited for. An error is the source's, because what it cannot read must not
+// be passed over and waiting does not mend it, or ErrSuperseded.
 func (p *Projector) Run(ctx context.Context) error {
 	for {
 		facts, err := p.gather(ctx)
@@ -108,8 +111,8 @@ func (p *Projector) Run(ctx context.Context) error {
 			p.note(err)
 			return err
 		}
-		if !p.storeAll(ctx, facts) {
-			return nil
+		if err := p.storeAll(ctx, facts); err != nil || ctx.Err() != nil {
+			return err
 		}
 		last := facts[len(facts)-1]
 		if err := p.source.Acknowledge(last.Seq); err != nil {
@@ -142,27 +145,30 @@ func (p *Projector) gather(ctx context.Context) ([]orchestrator.Fact, error) {
 	return batch, nil
 }
 
-// storeAll stores the batch, however long the database is away. It reports
-// whether it did; otherwise ctx ended.
-func (p *Projector) storeAll(ctx context.Context, facts []orchestrator.Fact) bool {
+// storeAll stores the batch, however long the database is away, unless ctx ends.
+// The only error is ErrSuperseded.
+func (p *Projector) storeAll(ctx context.Context, facts []orchestrator.Fact) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = firstRetry, lastRetry
 	for ctx.Err() == nil {
 		done, err := p.attempt(ctx, facts)
 		if err == nil {
 			p.arrived(facts, done)
-			return true
+			return nil
 		}
 		if ctx.Err() != nil {
-			return false
+			return nil
 		}
 		p.note(err)
+		if errors.Is(err, ErrSuperseded) {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait.NextBackOff()):
 		}
 	}
-	return false
+	return nil
 }
 
 func (p *Projector) attempt(ctx context.Context, facts []orchestrator.Fact) (orchestrator.Projection, error) {

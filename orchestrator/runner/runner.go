@@ -54,9 +54,13 @@ type Config struct {
 	Log     *slog.Logger
 	// SnapshotEvery is after how many facts a snapshot is written; 0 is 20,000.
 	SnapshotEvery int
-	// Stalled is called when the floor has not come to the end of a step for
-	// StallAfter: the process should end, because a client that hangs without
-	// dying harms the switch (DESIGN.md 4).
+	// May is asked before each command leaves: whether this floor still leads.
+	// A command it refuses is answered rejected, ReasonFenced. Nil: always.
+	May func() bool
+	// Stalled is called when the floor has not come to the end of a step, or a
+	// switch's event not into the inbox, for StallAfter: the process should
+	// end, because a client that hangs without dying harms the switch
+	// (DESIGN.md 4).
 	Stalled func()
 }
 
@@ -394,11 +398,17 @@ func (r *Runner) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			begun := r.turnStart.Load()
-			if begun != 0 && time.Since(time.Unix(0, begun)) > StallAfter && r.cfg.Stalled != nil {
+			if r.cfg.Stalled != nil && (hangs(&r.turnStart) || r.switches.stuck()) {
 				r.cfg.Stalled()
 				return
 			}
 		}
 	}
+}
+
+// hangs reports whether what began then (Unix nanoseconds, 0: nothing) should
+// long be over.
+func hangs(begun *atomic.Int64) bool {
+	at := begun.Load()
+	return at != 0 && time.Since(time.Unix(0, at)) > StallAfter
 }

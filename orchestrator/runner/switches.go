@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	o "ringmaster/orchestrator"
@@ -19,6 +20,21 @@ type switches struct {
 type attached struct {
 	o.Switch
 	stop context.CancelFunc
+	may  func() bool
+	busy atomic.Int64 // since when the pump has been handing on one event
+}
+
+// ReasonFenced is why a command of a floor that may not lead any more was not
+// sent.
+const ReasonFenced = "fenced"
+
+// Do asks at the last moment: a process that stood still for a while goes on
+// where it was, with the next command in its hand.
+func (a *attached) Do(ctx context.Context, do o.Action) (o.CommandResult, string) {
+	if a.may != nil && !a.may() {
+		return o.ResultRejected, ReasonFenced
+	}
+	return a.Switch.Do(ctx, do)
 }
 
 func (s *switches) init(r *Runner) { s.r, s.byID = r, map[o.SwitchID]*attached{} }
@@ -27,7 +43,7 @@ func (s *switches) of(id o.SwitchID) o.Switch {
 	s.lock.RLock()
 	defer s.lock.RUnlock()
 	if a := s.byID[id]; a != nil {
-		return a.Switch
+		return a
 	}
 	return nil
 }
@@ -38,6 +54,18 @@ func (s *switches) resync() {
 	for _, a := range s.byID { // order-free: each is told
 		a.Resync()
 	}
+}
+
+// stuck reports whether a pump has not got rid of an event for too long.
+func (s *switches) stuck() bool {
+	s.lock.RLock()
+	defer s.lock.RUnlock()
+	for _, a := range s.byID { // order-free: any
+		if hangs(&a.busy) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *switches) close() {
@@ -58,9 +86,10 @@ func (r *Runner) Attach(sw o.Switch) {
 	if old := r.switches.byID[sw.ID()]; old != nil {
 		old.stop()
 	}
-	r.switches.byID[sw.ID()] = &attached{Switch: sw, stop: stop}
+	a := &attached{Switch: sw, stop: stop, may: r.cfg.May}
+	r.switches.byID[sw.ID()] = a
 	r.switches.lock.Unlock()
-	r.switches.wg.Go(func() { r.pump(ctx, sw) })
+	r.switches.wg.Go(func() { r.pump(ctx, a) })
 }
 
 // Detach ends what Attach began. The floor learns that it cannot hear the
@@ -77,8 +106,9 @@ func (r *Runner) Detach(id o.SwitchID) {
 }
 
 // pump moves a switch's events into the inbox, and the digits of a PIN aside.
-func (r *Runner) pump(ctx context.Context, sw o.Switch) {
+func (r *Runner) pump(ctx context.Context, sw *attached) {
 	for {
+		sw.busy.Store(0)
 		select {
 		case <-ctx.Done():
 			return
@@ -86,6 +116,7 @@ func (r *Runner) pump(ctx context.Context, sw o.Switch) {
 			if !ok {
 				return
 			}
+			sw.busy.Store(time.Now().UnixNano())
 			if !r.pins.takes(e) {
 				r.post(ctx, message{event: e, at: time.Now()})
 			}

@@ -6,6 +6,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"ringmaster/orchestrator"
 )
@@ -20,7 +22,7 @@ import (
 // Config is what one process needs. Zero values have the stated meaning.
 type Config struct {
 	// Data is the folder for the journal, the private database, prompts and
-	// the epoch. It is created; one process may use it at a time.
+	// what this installation must know of itself. It is created; one process may use it at a time.
 	Data string `koanf:"data"`
 	// Listen is the address of API and console. Port 0 takes a free one.
 	Listen string `koanf:"listen"`
@@ -35,20 +37,31 @@ type Config struct {
 	JournalBytes int64 `koanf:"journal_bytes"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `koanf:"log_level"`
+	// Standby waits for another process to stop leading before it leads. It
+	// needs a Database that both can reach.
+	Standby bool `koanf:"standby"`
+	// Lease is how long leading lasts without word from the database when
+	// somebody stands by, and so about how long a take-over takes; 0 is 3 s.
+	Lease time.Duration `koanf:"lease"`
+	// TakeOver leads even if another may still do so. Whoever says this has
+	// made sure that the other is gone for good.
+	TakeOver bool `koanf:"take_over"`
 	// TrustedProxies are addresses or prefixes whose X-Forwarded-For counts.
 	TrustedProxies []string `koanf:"trusted_proxies"`
 
 	// Version is shown by /healthz; Log and Announce are for the caller to set.
 	Version string       `koanf:"-"`
 	Log     *slog.Logger `koanf:"-"`
-	// Announce is called once, when everything listens. key is the first API
-	// key, shown this one time, or "".
+	// Announce is called when this process begins to lead. key is the first
+	// API key, shown this one time, or "".
 	Announce func(address, key string) `koanf:"-"`
+	// StandsBy is called when this process waits because another leads.
+	StandsBy func(address, leader string) `koanf:"-"`
 }
 
 // Defaults are the settings of a process nobody configured.
 func Defaults() Config {
-	return Config{Data: "data", Listen: "127.0.0.1:8080", Tenant: "main", LogLevel: "info"}
+	return Config{Data: "data", Listen: "127.0.0.1:8080", Tenant: "main", LogLevel: "info", Lease: defaultTerm}
 }
 
 // Validate names every fault by its setting.
@@ -62,6 +75,12 @@ func (c Config) Validate() error {
 	}
 	if !orchestrator.ValidSlug(c.Tenant) {
 		faults = append(faults, fmt.Errorf("tenant: %q is not 1 to 63 of a-z 0-9 - _", c.Tenant))
+	}
+	if c.Standby && c.Database == "" {
+		faults = append(faults, errors.New("standby: needs a database that both can reach (--database)"))
+	}
+	if c.Lease != 0 && (c.Lease < leastTerm || c.Lease > mostTerm) {
+		faults = append(faults, fmt.Errorf("lease: %s is not between %s and %s", c.Lease, leastTerm, mostTerm))
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
@@ -91,6 +110,7 @@ func (c Config) proxies() (prefixes []netip.Prefix, err error) {
 // prepare makes the folders and paths absolute: what a switch is told to play
 // must not depend on where Ringmaster was started.
 func (c *Config) prepare() error {
+	c.Lease = cmp.Or(c.Lease, defaultTerm)
 	data, err := filepath.Abs(c.Data)
 	if err != nil {
 		return fmt.Errorf("resolve data folder %s: %w", c.Data, err)

@@ -34,46 +34,86 @@ func (f *figures) moved(facts int, lag time.Duration) {
 	f.lag.Observe(lag.Seconds())
 }
 
-// gauge is one figure read when Prometheus asks.
+// gauge is one figure of the present tenure, read when Prometheus asks.
 type gauge struct {
 	name, help string
 	kind       prometheus.ValueType
-	read       func() float64
+	read       func(*tenure) float64
 }
 
 // registerGauges adds what runner, journal and switches know of themselves.
 func (a *App) registerGauges() {
 	counter, value := prometheus.CounterValue, prometheus.GaugeValue
 	all := []gauge{
-		{"ringmaster_inputs_total", "Inputs the floor has stepped.", counter, func() float64 { return float64(a.runner.Stats().Inputs) }},
-		{"ringmaster_facts_total", "Facts the floor has decided.", counter, func() float64 { return float64(a.runner.Stats().Facts) }},
-		{"ringmaster_commands_total", "Commands given to switches.", counter, func() float64 { return float64(a.runner.Stats().Commands) }},
-		{"ringmaster_inbox", "Inputs waiting for the floor.", value, func() float64 { return float64(a.runner.Stats().Inbox) }},
-		{"ringmaster_journal_commits_total", "Commits of the journal.", counter, func() float64 { return float64(a.runner.Stats().Commits) }},
+		{"ringmaster_inputs_total", "Inputs the floor has stepped.", counter, func(t *tenure) float64 { return float64(t.runner.Stats().Inputs) }},
+		{"ringmaster_facts_total", "Facts the floor has decided.", counter, func(t *tenure) float64 { return float64(t.runner.Stats().Facts) }},
+		{"ringmaster_commands_total", "Commands given to switches.", counter, func(t *tenure) float64 { return float64(t.runner.Stats().Commands) }},
+		{"ringmaster_inbox", "Inputs waiting for the floor.", value, func(t *tenure) float64 { return float64(t.runner.Stats().Inbox) }},
+		{"ringmaster_journal_commits_total", "Commits of the journal.", counter, func(t *tenure) float64 { return float64(t.runner.Stats().Commits) }},
 		{
 			"ringmaster_journal_commit_seconds_total", "Time spent in commits of the journal.", counter,
-			func() float64 { return time.Duration(a.runner.Stats().CommitsNanos).Seconds() },
+			func(t *tenure) float64 { return time.Duration(t.runner.Stats().CommitsNanos).Seconds() },
 		},
-		{"ringmaster_journal_bytes", "Size of the journal on disk.", value, func() float64 { return float64(a.journal.Health().LogBytes) }},
+		{"ringmaster_journal_bytes", "Size of the journal on disk.", value, func(t *tenure) float64 { return float64(t.journal.Health().LogBytes) }},
 		{
 			"ringmaster_journal_backlog", "Inputs whose facts are not in the database yet.", value,
-			func() float64 { h := a.journal.Health(); return float64(h.LastSeq - min(h.LastSeq, h.Acknowledged)) },
+			func(t *tenure) float64 {
+				h := t.journal.Health()
+				return float64(h.LastSeq - min(h.LastSeq, h.Acknowledged))
+			},
 		},
 	}
 	for _, g := range all {
-		a.registry.MustRegister(collector{g})
+		a.registry.MustRegister(collector{a, g})
 	}
-	a.registry.MustRegister(switchCollector{a}, api.NewFloorCollector(a.tenant, a.runner))
+	a.registry.MustRegister(switchCollector{a}, floorCollector{a}, leadCollector{a})
 }
 
-type collector struct{ gauge }
+type collector struct {
+	a *App
+	gauge
+}
 
 // Describe sends nothing: the figures are unchecked and read on demand.
 func (collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect reads the figure.
 func (c collector) Collect(out chan<- prometheus.Metric) {
-	out <- prometheus.MustNewConstMetric(prometheus.NewDesc(c.name, c.help, nil, nil), c.kind, c.read())
+	if t := c.a.leading(); t != nil {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(c.name, c.help, nil, nil), c.kind, c.read(t))
+	}
+}
+
+// floorCollector is the wallboard's figures, while there is a floor here.
+type floorCollector struct{ a *App }
+
+// Describe sends nothing.
+func (floorCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads the floor.
+func (f floorCollector) Collect(out chan<- prometheus.Metric) {
+	if t := f.a.leading(); t != nil {
+		api.NewFloorCollector(f.a.tenant, t.runner).Collect(out)
+	}
+}
+
+// leadCollector says whether this process leads.
+type leadCollector struct{ a *App }
+
+// Describe sends nothing.
+func (leadCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect asks the lease.
+func (l leadCollector) Collect(out chan<- prometheus.Metric) {
+	leading, epoch := 0.0, 0.0
+	if t := l.a.leading(); t != nil {
+		leading, epoch = 1, float64(t.keeper.epoch)
+	}
+	send := func(name, help string, v float64) {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue, v)
+	}
+	send("ringmaster_leading", "1 while this process leads the floor.", leading)
+	send("ringmaster_epoch", "The lease this process leads under, 0 for none.", epoch)
 }
 
 // switchCollector reads the adapters' counts, labelled by switch.
@@ -87,7 +127,11 @@ func (s switchCollector) Collect(out chan<- prometheus.Metric) {
 	send := func(name, help string, kind prometheus.ValueType, v float64, id string) {
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, []string{"switch"}, nil), kind, v, id)
 	}
-	for id, st := range s.a.switches.stats() {
+	t := s.a.leading()
+	if t == nil {
+		return
+	}
+	for id, st := range t.switches.stats() {
 		up := 0.0
 		if st.Connected {
 			up = 1
@@ -96,6 +140,7 @@ func (s switchCollector) Collect(out chan<- prometheus.Metric) {
 		send("ringmaster_switch_legs", "Legs of ours on the switch.", prometheus.GaugeValue, float64(st.Legs), string(id))
 		send("ringmaster_switch_losses_total", "Times the switch was lost.", prometheus.CounterValue, float64(st.Losses), string(id))
 		send("ringmaster_switch_overloads_total", "Dials turned away by the rate cap.", prometheus.CounterValue, float64(st.Overloads), string(id))
+		send("ringmaster_switch_dial_rate", "Dials a second allowed now; it falls when the switch answers slowly.", prometheus.GaugeValue, st.CreateRate, string(id))
 		send("ringmaster_switch_unknown_events_total", "Events nothing is done about.", prometheus.CounterValue, float64(st.Unknown), string(id))
 	}
 }

@@ -18,16 +18,16 @@ type tail struct {
 }
 
 // newProjector begins behind the last record the database has for good.
-func (a *App) newProjector(projected uint64) (*postgres.Projector, error) {
-	from := max(projected, a.journal.Acknowledged()) + 1
-	reader, err := a.journal.Reader(from)
-	if err != nil {
-		return nil, fmt.Errorf("read the journal from fact %d: %w", from, err)
+func (t *tenure) newProjector(projected uint64) (err error) {
+	from := max(projected, t.journal.Acknowledged()) + 1
+	if t.reader, err = t.journal.Reader(from); err != nil {
+		return fmt.Errorf("read the journal from fact %d: %w", from, err)
 	}
-	a.onClose(reader.Close)
-	return postgres.NewProjector(postgres.ProjectorConfig{
-		Store: a.store, Tenant: a.tenant, Source: &tail{a.journal, reader}, Log: a.log, Moved: a.figures.moved,
-	}), nil
+	t.projector = postgres.NewProjector(postgres.ProjectorConfig{
+		Store: t.store, Tenant: t.tenant, Epoch: t.keeper.epoch, Source: &tail{t.journal, t.reader},
+		Log: t.log, Moved: t.figures.moved,
+	})
+	return nil
 }
 
 // Next returns the facts of the next step.

@@ -3,10 +3,10 @@ package app
 import (
 	"context"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
-	"ringmaster/adapters/asterisk"
 	"ringmaster/orchestrator"
 	"ringmaster/orchestrator/runner"
 )
@@ -18,15 +18,20 @@ type switchboard struct {
 	store  orchestrator.Store
 	runner *runner.Runner
 	log    *slog.Logger
+	epoch  uint64
+	may    func() bool
+	cache  string // file of what is needed to reach the switches without the database
 
 	lock    sync.Mutex
 	running map[orchestrator.SwitchID]*running
+	held    bool // nothing may run
 	wanted  chan struct{}
 	wg      sync.WaitGroup
 }
 
 type running struct {
-	*asterisk.Switch
+	adapter
+	kind   string
 	access orchestrator.SwitchAccess
 	stop   context.CancelFunc
 }
@@ -34,9 +39,10 @@ type running struct {
 // retryAfter is when the switchboard looks again after the store was away.
 const retryAfter = 5 * time.Second
 
-func newSwitchboard(a *App) *switchboard {
+func newSwitchboard(t *tenure) *switchboard {
 	return &switchboard{
-		tenant: a.tenant, store: a.store, runner: a.runner, log: a.log,
+		tenant: t.tenant, store: t.store, runner: t.runner, log: t.log,
+		epoch: t.keeper.epoch, may: t.keeper.may, cache: filepath.Join(t.cfg.Data, "switches"),
 		running: map[orchestrator.SwitchID]*running{}, wanted: make(chan struct{}, 1),
 	}
 }
@@ -49,8 +55,9 @@ func (b *switchboard) changed() {
 	}
 }
 
-// run follows the configuration until ctx ends, then stops every adapter.
-func (b *switchboard) run(ctx context.Context) {
+// run follows the configuration until ctx ends and then returns nil. Adapters
+// go on until close.
+func (b *switchboard) run(ctx context.Context) error {
 	facts, _, cancel := b.runner.Subscribe(0)
 	defer func() { cancel() }()
 	b.changed()
@@ -59,8 +66,7 @@ func (b *switchboard) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			b.close()
-			return
+			return nil
 		case fact, ok := <-facts:
 			if !ok { // fell behind: look at everything again
 				if ctx.Err() == nil {
@@ -83,57 +89,57 @@ func (b *switchboard) run(ctx context.Context) {
 	}
 }
 
-// follow starts, replaces and stops adapters so that they match the store.
+// follow starts, replaces and stops adapters so that they match the store, or,
+// while that is away and nothing runs yet, what it said last.
 func (b *switchboard) follow(ctx context.Context) error {
-	config, _, err := b.store.LoadConfig(ctx, b.tenant)
-	if err != nil {
-		return err
-	}
-	endpoints := map[orchestrator.SwitchID][]string{}
-	for _, p := range config.Phones {
-		endpoints[p.Switch] = append(endpoints[p.Switch], p.Endpoint)
+	wanted, err := b.lookUp(ctx)
+	if err == nil {
+		b.remember(wanted)
 	}
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	keep := map[orchestrator.SwitchID]bool{}
-	for _, pbx := range config.Switches {
-		access, err := b.store.SwitchAccess(ctx, b.tenant, pbx.ID)
-		if orchestrator.CodeOf(err) == orchestrator.CodeNotFound {
-			continue // not told yet how to reach it
-		}
-		if err != nil {
+	if err != nil {
+		if len(b.running) > 0 || b.held {
 			return err
 		}
-		keep[pbx.ID] = true
-		b.keep(ctx, pbx.ID, access, endpoints[pbx.ID])
+		if wanted = b.recall(); len(wanted) == 0 {
+			return err
+		}
+		b.log.Warn("switches reached as they were known last", "cause", err)
+	}
+	if b.held {
+		return nil
+	}
+	keep := map[orchestrator.SwitchID]bool{}
+	for _, w := range wanted {
+		keep[w.ID] = true
+		b.keep(w)
 	}
 	for id, r := range b.running {
 		if !keep[id] {
 			b.stop(id, r)
 		}
 	}
-	return nil
+	return err
 }
 
 // keep makes sure that one adapter runs with this access.
-func (b *switchboard) keep(ctx context.Context, id orchestrator.SwitchID, access orchestrator.SwitchAccess, endpoints []string) {
+func (b *switchboard) keep(w wanted) {
+	id, access := w.ID, w.access()
 	if r := b.running[id]; r != nil {
-		if r.access == access {
-			r.Watch(endpoints)
+		if r.access == access && r.kind == w.Kind {
+			r.Watch(w.Endpoints)
 			return
 		}
 		b.stop(id, r)
 	}
-	sw, err := asterisk.New(asterisk.Config{
-		ID: id, URL: access.URL, User: access.User, Password: access.Password, Endpoints: endpoints,
-		Log: b.log.With("switch", string(id)),
-	})
+	sw, err := b.newAdapter(w)
 	if err != nil {
 		b.log.Error("set up switch", "switch", id, "cause", err)
 		return
 	}
-	runCtx, stop := context.WithCancel(ctx)
-	b.running[id] = &running{Switch: sw, access: access, stop: stop}
+	runCtx, stop := context.WithCancel(context.Background())
+	b.running[id] = &running{adapter: sw, kind: w.Kind, access: access, stop: stop}
 	b.runner.Attach(sw)
 	b.wg.Go(func() {
 		if err := sw.Run(runCtx); err != nil {
@@ -148,8 +154,10 @@ func (b *switchboard) stop(id orchestrator.SwitchID, r *running) {
 	delete(b.running, id)
 }
 
+// close stops every adapter for good.
 func (b *switchboard) close() {
 	b.lock.Lock()
+	b.held = true
 	for id, r := range b.running {
 		r.stop()
 		delete(b.running, id)
@@ -158,13 +166,49 @@ func (b *switchboard) close() {
 	b.wg.Wait()
 }
 
-// stats are the adapters' own counts.
-func (b *switchboard) stats() map[orchestrator.SwitchID]asterisk.Stats {
+// hold stops every adapter until it is called with false. The floor learns that
+// it cannot hear the switches, and keeps everything as it is.
+func (b *switchboard) hold(on bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	all := make(map[orchestrator.SwitchID]asterisk.Stats, len(b.running))
+	b.held = on
+	if !on {
+		b.changed()
+		return
+	}
 	for id, r := range b.running {
-		all[id] = r.Stats()
+		b.stop(id, r)
+	}
+}
+
+// taken reports whether another ringmaster has some of the switches, and
+// whether it has all of them.
+func (b *switchboard) taken() (some, all bool) {
+	all = true
+	for _, s := range b.stats() {
+		some, all = some || s.Superseded, all && s.Superseded
+	}
+	return some, all
+}
+
+// takeBack connects again to the switches that another has.
+func (b *switchboard) takeBack() {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	for _, r := range b.running {
+		if r.stats().Superseded {
+			r.Resync()
+		}
+	}
+}
+
+// stats are the adapters' own counts.
+func (b *switchboard) stats() map[orchestrator.SwitchID]switchStats {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	all := make(map[orchestrator.SwitchID]switchStats, len(b.running))
+	for id, r := range b.running {
+		all[id] = r.stats()
 	}
 	return all
 }

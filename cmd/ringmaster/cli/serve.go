@@ -28,11 +28,19 @@ With no database configured a private PostgreSQL cluster is started in the data
 folder from the installed binaries (Debian package postgresql). The first start
 prints an API key, once.
 
+Two can share a PostgreSQL of yours, each with a data folder of its own: one
+leads, the other, started with --standby, takes over seconds after the first
+dies and at once when it is told to stop (SIGTERM), as in an upgrade. Calls go
+on at the switch meanwhile. One that finds another leading waits as well.
+Without a standby a database that goes away does not stop calls, nor a start;
+with one, whoever cannot reach it stands still when its lease runs out.
+
 Settings come from the file, then the environment (RINGMASTER_LISTEN and so
 on), then the flags; later ones win.`,
 		Example: `  ringmaster serve
   ringmaster serve --data /var/lib/ringmaster --listen 0.0.0.0:8080
-  RINGMASTER_DATABASE="host=db dbname=ringmaster user=rm" ringmaster serve --config /etc/ringmaster.yaml`,
+  RINGMASTER_DATABASE="host=db dbname=ringmaster user=rm" ringmaster serve --config /etc/ringmaster.yaml
+  RINGMASTER_DATABASE="host=db dbname=ringmaster user=rm" ringmaster serve --standby`,
 		Args: cobra.NoArgs,
 	}
 	def := app.Defaults()
@@ -45,6 +53,9 @@ on), then the flags; later ones win.`,
 	f.String("prompts", "", "folder of spoken prompts, readable by the switch under the same path (default DATA/prompts)")
 	f.Int64("journal-bytes", 0, "bound of the journal on disk (default 4 GiB)")
 	f.String("log-level", def.LogLevel, "debug, info, warn or error")
+	f.Bool("standby", false, "wait until nobody else leads (needs --database)")
+	f.Duration("lease", def.Lease, "how long leading lasts without word from the database when another stands by")
+	f.Bool("take-over", false, "lead even if the last leader was not seen to stop: only when it is gone for good")
 	f.StringSlice("trusted-proxies", nil, "addresses or prefixes whose X-Forwarded-For counts")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := settings(c, file)
@@ -54,6 +65,9 @@ on), then the flags; later ones win.`,
 		cfg.Version = Version()
 		cfg.Log = logger(c.ErrOrStderr(), cfg.LogLevel)
 		cfg.Announce = func(address, key string) { announce(c.OutOrStdout(), address, key) }
+		cfg.StandsBy = func(address, leader string) {
+			fmt.Fprintf(c.OutOrStdout(), "Ringmaster stands by: http://%s (%s leads)\n", address, leader)
+		}
 		a, err := app.New(c.Context(), cfg)
 		if err != nil {
 			return err
@@ -115,7 +129,8 @@ func settings(c *cobra.Command, file string) (app.Config, error) {
 }
 
 var settingNames = []string{
-	"data", "listen", "database", "tenant", "prompts", "journal_bytes", "log_level", "trusted_proxies",
+	"data", "listen", "database", "tenant", "prompts", "journal_bytes", "log_level", "standby", "lease", "take_over",
+	"trusted_proxies",
 }
 
 func known(values map[string]any, file string) error {
