@@ -179,7 +179,7 @@ func (f *FreeSWITCH) socket() *page {
 func (f *FreeSWITCH) limits() *page {
 	p := shippedXML("switch.conf.xml")
 	p.set("rtp-start-port", "16384", fmt.Sprint(f.slot.rtpLow))
-	p.set("rtp-end-port", "32768", fmt.Sprint(f.slot.rtpHigh))
+	p.set("rtp-end-port", "32768", fmt.Sprint(f.slot.rtpHigh&^1)) // Even: FreeSWITCH complains of an odd one.
 	return p
 }
 

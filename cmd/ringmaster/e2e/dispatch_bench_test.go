@@ -61,7 +61,7 @@ type figures struct {
 }
 
 func newDispatch(b *testing.B, agents int) *dispatch {
-	d := &dispatch{centre: newCentre(b, agents), b: b}
+	d := &dispatch{centre: newCentre(b, "asterisk", agents), b: b}
 	d.start()
 	b.Cleanup(d.stop)
 	doc := d.document(agents)

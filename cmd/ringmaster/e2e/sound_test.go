@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,7 +16,13 @@ import (
 // music, an agent's phone, two people who hear each other and not themselves,
 // wrap-up, and the same story read back.
 func TestTheFirstCall(t *testing.T) {
-	c := open(t, 2, nil)
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		t.Run(kind, func(t *testing.T) { firstCall(t, openOn(t, kind, 2, nil)) })
+	}
+}
+
+func firstCall(t *testing.T, c *centre) {
+	t.Helper()
 	caller := c.caller(0)
 	call := c.dial(caller, "500", "+493012345")
 	ear := call.Ear()
