@@ -169,7 +169,7 @@ const (
 // none counts any more, not even the right one, and no PIN is written down
 // anywhere.
 func TestPINGuessing(t *testing.T) {
-	c := newCentre(t, 3)
+	c := newCentre(t, "asterisk", 3)
 	c.start()
 	t.Cleanup(c.stop)
 	doc := c.document(3)
