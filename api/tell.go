@@ -110,6 +110,10 @@ func tellLeg(d orchestrator.Deed) string {
 		return "put on hold"
 	case orchestrator.LegResumed:
 		return "taken off hold"
+	case orchestrator.LinkOpened:
+		return fmt.Sprintf("is carried from switch %s to switch %s", d.From, d.To)
+	case orchestrator.LinkClosed:
+		return "the link between the switches is closed: " + d.Reason
 	case orchestrator.LegClosed:
 		return fmt.Sprintf("leg ended by %s, cause %d%s", d.By, d.Cause, sip(d.SIP))
 	}
@@ -135,6 +139,10 @@ func legOf(d orchestrator.Deed) orchestrator.LegID {
 	case orchestrator.LegResumed:
 		return d.Leg
 	case orchestrator.LegClosed:
+		return d.Leg
+	case orchestrator.LinkOpened:
+		return d.Leg
+	case orchestrator.LinkClosed:
 		return d.Leg
 	case orchestrator.PlayStarted:
 		return d.Leg

@@ -107,6 +107,7 @@ func (e CallLegEndedBy) Valid() bool {
 const (
 	CallLegRoleAgent   CallLegRole = "agent"
 	CallLegRoleCaller  CallLegRole = "caller"
+	CallLegRoleLink    CallLegRole = "link"
 	CallLegRoleService CallLegRole = "service"
 )
 
@@ -116,6 +117,8 @@ func (e CallLegRole) Valid() bool {
 	case CallLegRoleAgent:
 		return true
 	case CallLegRoleCaller:
+		return true
+	case CallLegRoleLink:
 		return true
 	case CallLegRoleService:
 		return true
@@ -843,7 +846,7 @@ type CallLeg struct {
 	// RangAt When the phone first rang.
 	RangAt time.Time `json:"rang_at,omitempty,omitzero"`
 
-	// Role Its part in the call.
+	// Role Its part in the call; link is an end of a trunk between two of your switches.
 	//
 	// Example: agent
 	Role CallLegRole `json:"role"`
@@ -872,7 +875,7 @@ type CallLeg struct {
 // Example: remote
 type CallLegEndedBy string
 
-// CallLegRole Its part in the call.
+// CallLegRole Its part in the call; link is an end of a trunk between two of your switches.
 //
 // Example: agent
 type CallLegRole string
