@@ -18,8 +18,8 @@ const (
 
 // legOffered is a leg that arrived: a caller, or an agent's phone dialling.
 func (f *Floor) legOffered(e o.LegOffered) {
-	if f.Legs[e.Leg] != nil || f.gone(e.Switch, e.Leg) {
-		return // told twice, or after its end
+	if f.Legs[e.Leg] != nil {
+		return // told twice
 	}
 	switch e.Entry {
 	case o.EntryAgent:

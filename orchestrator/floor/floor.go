@@ -96,7 +96,9 @@ func (f *Floor) handle(event o.Event) {
 	case o.SwitchSuperseded:
 		f.switchLost(e.Switch, "superseded")
 	case o.LegOffered:
-		f.legOffered(e)
+		if !f.gone(e.Switch, e.Leg) { // else told after its end
+			f.legOffered(e)
+		}
 	case o.LegRinging:
 		f.legRinging(e.Leg)
 	case o.LegUp:

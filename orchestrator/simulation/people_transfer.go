@@ -8,13 +8,19 @@ import (
 // centre, or nothing anybody has.
 func (w *World) someNumber() string {
 	d, c := w.dice, w.plan.Config
-	switch d.IntN(6) {
+	switch d.IntN(8) {
 	case 0:
 		return "777"
 	case 1:
 		return pick(d, c.Numbers...).Dialled
 	case 2:
 		return number(pick(d, c.Phones...).Endpoint)
+	case 3, 4, 5: // somebody who is seen not to talk
+		for i, p := range w.phones {
+			if !p.inUse() && p.reachable {
+				return c.Agents[i].Number
+			}
+		}
 	}
 	return pick(d, c.Agents...).Number
 }

@@ -96,7 +96,10 @@ func NewPlan(seed uint64, calls int) Plan {
 	}
 	p.draw(d)
 	t := newDice(seed, 3)
-	p.Transfers = pick(t, 0, 0, 15, 60)
+	p.Transfers = pick(t, 0, 20, 60, 100)
+	if p.Transfers == 100 { // hands free to take what is sent
+		p.Every = max(p.Every, 12*time.Second)
+	}
 	p.Quirks.DoesAttended, p.Quirks.PartsWhileAsked, p.Quirks.StaysTransferred = t.chance(50), t.chance(50), t.chance(50)
 	return p
 }
