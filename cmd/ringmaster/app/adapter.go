@@ -21,6 +21,7 @@ type switchStats struct {
 	Connected, Superseded      bool
 	Legs                       int
 	Losses, Overloads, Unknown uint64
+	CreateRate                 float64
 }
 
 // asteriskSwitch and freeswitchSwitch tell their counts alike.
@@ -31,12 +32,12 @@ type (
 
 func (s asteriskSwitch) stats() switchStats {
 	n := s.Stats()
-	return switchStats{Connected: n.Connected, Superseded: n.Superseded, Legs: n.Legs, Losses: n.Losses, Overloads: n.Overloads, Unknown: n.Unknown}
+	return switchStats{Connected: n.Connected, Superseded: n.Superseded, Legs: n.Legs, Losses: n.Losses, Overloads: n.Overloads, Unknown: n.Unknown, CreateRate: n.CreateRate}
 }
 
 func (s freeswitchSwitch) stats() switchStats {
 	n := s.Stats()
-	return switchStats{Connected: n.Connected, Superseded: n.Superseded, Legs: n.Legs, Losses: n.Losses, Overloads: n.Overloads, Unknown: n.Unknown}
+	return switchStats{Connected: n.Connected, Superseded: n.Superseded, Legs: n.Legs, Losses: n.Losses, Overloads: n.Overloads, Unknown: n.Unknown, CreateRate: n.CreateRate}
 }
 
 // newAdapter makes the adapter that reaches a switch.
