@@ -45,6 +45,12 @@ type leg struct {
 	renewing bool       // its guard is about to be put off
 	turn     sync.Mutex // of who changes its guard; taken before the book's lock
 
+	// A blind transfer that waits for our word, by the transfer key of one side.
+	asks, askedBy *leg
+	target        string
+	heir          orchestrator.BridgeID // an attended transfer puts it there
+	moving        chan struct{}         // FreeSWITCH is carrying it elsewhere; closed when it is there
+
 	releasing bool
 	hungUp    time.Time // its end was told, the last word about it not yet
 	doubtful  bool      // a command about it had no answer: read it again
@@ -144,6 +150,8 @@ func (b *book) open(id orchestrator.LegID, now time.Time) *leg {
 // shut takes a leg out and remembers that it ended, unless it may come back.
 func (b *book) shut(l *leg, mayReturn bool) {
 	l.gone.set()
+	l.arrive()
+	b.forgetTransfer(l)
 	if l.peer != nil {
 		l.peer.peer, l.peer = nil, nil
 	}

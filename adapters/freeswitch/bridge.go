@@ -26,16 +26,32 @@ func (b *book) bridged(e *event) (out []orchestrator.Event, todo []chore) {
 	if id == "" || one.peer == two && one.bridge == id {
 		return nil, nil
 	}
+	if one.joining == "" || two.joining == "" {
+		todo = b.overtaken(one, two, id)
+	}
 	for _, l := range []*leg{one, two} {
+		b.forgetTransfer(l)
+		l.arrive()
 		out = append(out, b.leaves(l)...)
-		if l.joining == "" { // By FreeSWITCH itself: no guard may fire now.
-			todo = append(todo, choresOf(l, l.disarm())...)
-		}
-		l.bridge, l.joining, l.parked = id, "", false
+		l.bridge, l.joining, l.heir, l.parked = id, "", "", false
 		out = append(out, orchestrator.Joined{Leg: l.id, Bridge: id})
 	}
 	one.peer, two.peer = two, one
 	return out, todo
+}
+
+// overtaken is what a bridge needs that FreeSWITCH made by itself: no guard may
+// fire now, and each leg must know where it goes afterwards.
+func (b *book) overtaken(one, two *leg, id orchestrator.BridgeID) (todo []chore) {
+	mark, err := bridgeMark(id, b.bridges[id])
+	if err != nil {
+		return nil
+	}
+	for _, pair := range [][2]*leg{{one, two}, {two, one}} {
+		l, peer := pair[0], pair[1]
+		todo = append(todo, choresOf(l, append(l.disarm(), encodeJoining(b.cfg, l, peer, mark)))...)
+	}
+	return todo
 }
 
 // bridgeOf is the bridge that two legs have just been put into: as we ordered,
@@ -44,6 +60,10 @@ func (b *book) bridgeOf(one, two *leg) orchestrator.BridgeID {
 	switch {
 	case one.joining != "" && one.joining == two.joining:
 		return one.joining
+	case one.heir != "":
+		return one.heir
+	case two.heir != "":
+		return two.heir
 	case one.bridge != "" && one.bridge == two.bridge:
 		return one.bridge
 	case one.was != "" && one.was == two.was:
@@ -94,6 +114,7 @@ func (s *Switch) connect(ctx context.Context, a orchestrator.Connect) (orchestra
 	if two == nil {
 		return result, reason
 	}
+	s.settled(ctx, one, two)
 	defer inTurn(one, two)()
 	orders, result, reason := s.book.prepare(one, two, a, mark)
 	if orders == nil {
@@ -141,31 +162,41 @@ func (b *book) prepare(one, two *leg, a orchestrator.Connect, mark string) ([]or
 		return nil, orchestrator.ResultAlready, ""
 	}
 	now := time.Now()
-	var orders []order
 	for _, l := range []*leg{one, two} {
 		if l.state != orchestrator.LegIsUp || !l.hungUp.IsZero() {
 			return nil, orchestrator.ResultRejected, "leg is not answered: " + string(l.id)
 		}
 	}
-	for _, l := range []*leg{one, two} {
-		b.post(b.silence(l, now)...)
-		// Always, and not only while something sounds: what FreeSWITCH has been
-		// told and has not begun would ride into the bridge.
-		orders = append(orders, encodeBreak(l.channel))
-		orders = append(orders, encodeJoining(b.cfg, l, mark))
-		orders = append(orders, l.disarm()...)
-		l.joining, l.ordered = a.Bridge, now
-	}
+	orders := append(b.readied(one, two, mark, now), b.readied(two, one, mark, now)...)
+	one.joining, two.joining = a.Bridge, a.Bridge
 	b.bridges[a.Bridge] = a.Stamp
 	return append(orders, encodeBridge(one.channel, two.channel)), "", ""
 }
 
-// encodeJoining says where a leg goes when its peer is gone: to the care
-// context, which parks it under a guard. With park_after_bridge FreeSWITCH
-// would park it without.
-func encodeJoining(cfg Config, l *leg, mark string) order {
+// readied readies one of two legs that are about to talk: silent, without a
+// guard, and with word of where it goes when its peer is gone.
+func (b *book) readied(l, peer *leg, mark string, now time.Time) []order {
+	b.post(b.silence(l, now)...)
+	l.joining, _ = readBridgeMark(mark)
+	l.ordered = now
+	// The break goes always, and not only while something sounds: what
+	// FreeSWITCH has been told and has not begun would ride into the bridge.
+	orders := []order{encodeBreak(l.channel), encodeJoining(b.cfg, l, peer, mark)}
+	return append(orders, l.disarm()...)
+}
+
+// encodeJoining says where a leg goes when its peer is gone, or when it is gone
+// while its phone has put its peer on hold: to the care context, which parks
+// it under a guard. With park_after_bridge FreeSWITCH would park it without.
+//
+// It also ends what grows from bridge to bridge: the history of a leg, which
+// is in each of its events, and the count of moves it may still make.
+func encodeJoining(cfg Config, l, peer *leg, mark string) order {
 	return set("joining", l.channel,
-		bridgeVariable, mark, "park_after_bridge", "false", "transfer_after_bridge", l.role+":XML:"+cfg.Care)
+		bridgeVariable, mark, "park_after_bridge", "false", "transfer_after_bridge", l.role+":XML:"+cfg.Care,
+		"hold_hangup_xfer_exten", peer.role+":XML:"+cfg.Care, "confirm_blind_transfer", "true",
+		"force_transfer_context", cfg.Care, "force_transfer_dialplan", "XML",
+		"max_session_transfers", "10000", "transfer_history", "")
 }
 
 // separate takes a leg out of its bridge; both park.

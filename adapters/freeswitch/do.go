@@ -75,6 +75,10 @@ func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrat
 		return s.release(ctx, l, a)
 	case orchestrator.Separate:
 		return s.separate(ctx, l, a)
+	case orchestrator.AcceptTransfer:
+		return s.accept(ctx, l)
+	case orchestrator.RejectTransfer:
+		return s.reject(ctx, l)
 	}
 	return orchestrator.ResultRejected, "unknown action"
 }
@@ -98,6 +102,10 @@ func legOf(a orchestrator.Action) orchestrator.LegID {
 	case orchestrator.Release:
 		return a.Leg
 	case orchestrator.Separate:
+		return a.Leg
+	case orchestrator.AcceptTransfer:
+		return a.Leg
+	case orchestrator.RejectTransfer:
 		return a.Leg
 	}
 	return ""

@@ -33,12 +33,11 @@ var headers = func() map[string]bool {
 		Record-File-Path variable_record_ms Record-Completion-Cause
 		from-user from-host username domain user user_name domain_name to-user to-host sip_user ping-status Ping-Status
 		variable_rm_entry variable_rm_number variable_rm_stamp variable_rm_bridge variable_rm_role variable_rm_recording
-		variable_rm_music variable_bridge_uuid variable_sip_call_id variable_sip_authorized variable_sip_auth_username variable_sip_auth_realm
+		variable_rm_music variable_bridge_to variable_sip_call_id variable_sip_authorized variable_sip_auth_username variable_sip_auth_realm
 		variable_presence_id variable_blind_transfer_uuid variable_sip_refer_to variable_sip_gateway_name
 		variable_current_application variable_conference_name variable_conference_uuid
-		att_xfer_peer_uuid replaced-by replaces
-		variable_att_xfer_kill_uuid variable_att_xfer_destination_peer_uuid variable_att_xfer_original_call_uuid
-		variable_att_xfer_destination_call_from_user variable_transfer_source variable_transfer_disposition
+		att_xfer_original_call_id att_xfer_destination_call_id att_xfer_destination_peer_uuid
+		variable_transfer_to variable_transfer_destination
 		Orchestrator-Epoch`) {
 		kept[name] = true
 	}

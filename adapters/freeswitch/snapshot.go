@@ -215,16 +215,10 @@ func parkedNow(e *event) bool {
 	return state == "CS_PARK" || state == "CS_EXECUTE" && bridgedTo(e) == ""
 }
 
-// bridgedTo is the channel another one talks to.
-func bridgedTo(e *event) string {
-	if state := e.get("Channel-State"); state != "CS_SOFT_EXECUTE" && state != "CS_EXCHANGE_MEDIA" && state != "CS_EXECUTE" {
-		return ""
-	}
-	if to := e.variable("bridge_uuid"); to != "" {
-		return to
-	}
-	return ""
-}
+// bridgedTo is the channel another one talks to; FreeSWITCH takes the variable
+// off when the talk is over, unlike bridge_uuid and what it tells of the other
+// leg.
+func bridgedTo(e *event) string { return e.variable("bridge_to") }
 
 // adopt brings the book in line with a picture: legs that are ours are entered,
 // legs that are gone are taken out without an event, because the snapshot says

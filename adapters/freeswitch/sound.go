@@ -76,7 +76,7 @@ func (l *leg) play(id orchestrator.PlayID) *play {
 // sound is the next thing to tell FreeSWITCH, none while something sounds.
 func (l *leg) sound() []order {
 	s := &l.sounds
-	if s.now != nil || l.releasing || l.joining != "" || !l.hungUp.IsZero() {
+	if s.now != nil || l.releasing || l.moving != nil || l.joining != "" || !l.hungUp.IsZero() {
 		return nil
 	}
 	switch {
@@ -158,7 +158,7 @@ func (b *book) soundOver(l *leg, response string) []orchestrator.Event {
 	}
 	p.paths = p.paths[1:]
 	switch {
-	case p.stopped:
+	case p.stopped || !l.hungUp.IsZero():
 		return b.playOver(l, p, orchestrator.PlayStopped)
 	case !p.heard || response == "FILE NOT FOUND" || response == "PLAYBACK ERROR":
 		return b.playOver(l, p, orchestrator.PlayFailed)

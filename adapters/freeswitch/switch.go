@@ -75,8 +75,8 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return orchestrator.Capabilities{
-		Kind: "asterisk", Version: s.version,
-		EarlyBridge: true, ControlsRinging: true, AsksAttended: true, TalksWhileAsked: true,
+		Kind: "freeswitch", Version: s.version,
+		ExactEndedBy: true, FallsBackAlone: true,
 	}
 }
 

@@ -34,6 +34,8 @@ func (b *book) apply(e *event, now time.Time) (out []orchestrator.Event, todo []
 		return b.job(e), nil
 	case "sofia::register", "sofia::unregister", "sofia::expire", "sofia::sip_user_state":
 		return b.registered(e), nil
+	case "sofia::transferor":
+		return b.transferor(e), nil
 	}
 	channel := e.get("Unique-ID")
 	if channel == "" {
@@ -208,7 +210,9 @@ func (b *book) parks(l *leg, e *event) (out []orchestrator.Event, todo []chore) 
 	b.made(l)
 	l.parked = true
 	l.guard.foreign, l.guard.since = true, time.Time{} // The care context armed one.
+	l.arrive()
 	out = append(b.leaves(l), b.up(l, e)...)
+	out = append(out, b.asked(l)...)
 	if l.waits() && !l.renewing {
 		l.renewing = true
 		todo = append(todo, chore{leg: l, about: l.channel, renew: true})
