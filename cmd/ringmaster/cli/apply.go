@@ -13,6 +13,7 @@ import (
 
 	"ringmaster/api/center"
 	"ringmaster/api/client"
+	"ringmaster/api/gen"
 )
 
 func apply() *cobra.Command {
@@ -24,7 +25,8 @@ func apply() *cobra.Command {
 		Long: `Read a whole configuration from one YAML file, show what would change, and after
 your word change it: all of it or nothing. A section that is in the file
 replaces that section; one that is not is left alone. Secrets (pin, password)
-that are left out stay as they are. Calls in progress are not touched.`,
+that are left out stay as they are; a switch's may also come from the environment,
+RINGMASTER_ARI_PASSWORD, as for doctor. Calls in progress are not touched.`,
 		Example: `  ringmaster apply --example > center.yaml
   ringmaster apply -f center.yaml --dry-run
   ringmaster apply -f center.yaml --yes`,
@@ -44,6 +46,7 @@ that are left out stay as they are. Calls in progress are not touched.`,
 		if err != nil {
 			return err
 		}
+		fillPasswords(&f.Change, os.Getenv("RINGMASTER_ARI_PASSWORD"))
 		server, err := r.client()
 		if err != nil {
 			return err
@@ -97,6 +100,19 @@ func readCenter(stdin io.Reader, name string) (*center.File, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return center.Read(name, text)
+}
+
+// fillPasswords gives the switches that have an address but no password the one
+// from the environment, so that the file can be kept where others read it.
+func fillPasswords(change *gen.ConfigurationChange, password string) {
+	if change.Switches == nil || password == "" {
+		return
+	}
+	for i, s := range *change.Switches {
+		if s.URL != "" && s.Password == "" {
+			(*change.Switches)[i].Password = password
+		}
+	}
 }
 
 // located gives the server's faults the lines of the file they are about.

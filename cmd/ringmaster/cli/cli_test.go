@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringmaster/api/client"
+	"ringmaster/api/gen"
 )
 
 // run is the program with these arguments.
@@ -115,6 +116,35 @@ func TestProblemsAreToldWithTheirFields(t *testing.T) {
 	var refused *client.Refusal
 	if !errors.As(err, &refused) || err.Error() != "cannot be\n  scopes[0]: no such scope" {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestReadySaysWhatIsWrong(t *testing.T) {
+	status, body := http.StatusOK, `{"ready":true,"checks":[{"name":"switch pbx","ok":false,"needed":false,"detail":"not connected"}]}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		w.Write([]byte(body))
+	}))
+	defer server.Close()
+	out, err := run(t, "", "ready", "--url", server.URL)
+	if err != nil || out != "switch pbx: not connected\nready\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	status, body = http.StatusServiceUnavailable, `{"ready":false,"checks":[{"name":"journal","ok":false,"needed":true,"detail":"full"}]}`
+	if out, err = run(t, "", "ready", "--url", server.URL); err == nil || out != "journal: full\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	body = "<html>"
+	if _, err = run(t, "", "ready", "--url", server.URL); err == nil || !strings.Contains(err.Error(), "no Ringmaster") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestPasswordsOfSwitchesComeFromTheEnvironment(t *testing.T) {
+	change := gen.ConfigurationChange{Switches: &[]gen.Switch{{URL: "http://a"}, {URL: "http://b", Password: "own"}, {}}}
+	fillPasswords(&change, "secret")
+	if s := *change.Switches; s[0].Password != "secret" || s[1].Password != "own" || s[2].Password != "" {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -1,15 +1,18 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"ringmaster/adapters/asterisk"
+	"ringmaster/adapters/postgres"
 	"ringmaster/adapters/postgres/cluster"
 	"ringmaster/adapters/speech"
 	"ringmaster/api/gen"
@@ -40,7 +43,7 @@ RINGMASTER_ARI_PASSWORD, never from the command line.`,
 	c.Flags().StringSliceVar(&endpoints, "endpoint", nil, "endpoints to look at (PJSIP/1001)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		found := local()
+		found := local(c.Context())
 		pbxs, more, err := patients(c, file, ari, user, endpoints)
 		if err != nil {
 			return err
@@ -58,15 +61,8 @@ RINGMASTER_ARI_PASSWORD, never from the command line.`,
 }
 
 // local is what this machine needs.
-func local() (found []asterisk.Finding) {
-	if version, err := cluster.Installed(); err != nil {
-		found = append(found, asterisk.Finding{
-			Severity: asterisk.SeverityWarning, What: "embedded database", Found: err.Error(),
-			Want: "PostgreSQL's programs", Fix: "apt-get install postgresql, or serve with --database",
-		})
-	} else {
-		found = append(found, asterisk.Finding{Severity: asterisk.SeverityOK, What: "embedded database", Found: "PostgreSQL " + version})
-	}
+func local(ctx context.Context) (found []asterisk.Finding) {
+	found = append(found, database(ctx, os.Getenv("RINGMASTER_DATABASE")))
 	f := asterisk.Finding{Severity: asterisk.SeverityOK, What: "speech", Found: "a speech engine is installed"}
 	if err := speaks(); err != nil {
 		f = asterisk.Finding{
@@ -75,6 +71,36 @@ func local() (found []asterisk.Finding) {
 		}
 	}
 	return append(found, f)
+}
+
+// database is the one that is configured, or else whether there can be a
+// private one.
+func database(ctx context.Context, dsn string) asterisk.Finding {
+	if dsn != "" {
+		if err := ping(ctx, dsn); err != nil {
+			return asterisk.Finding{
+				Severity: asterisk.SeverityError, What: "database", Found: err.Error(), Want: "an answer", Fix: "correct RINGMASTER_DATABASE, or start it",
+			}
+		}
+		return asterisk.Finding{Severity: asterisk.SeverityOK, What: "database", Found: "the one of RINGMASTER_DATABASE answers"}
+	}
+	version, err := cluster.Installed()
+	if err != nil {
+		return asterisk.Finding{
+			Severity: asterisk.SeverityWarning, What: "embedded database", Found: err.Error(),
+			Want: "PostgreSQL's programs", Fix: "apt-get install postgresql, or serve with --database",
+		}
+	}
+	return asterisk.Finding{Severity: asterisk.SeverityOK, What: "embedded database", Found: "PostgreSQL " + version}
+}
+
+func ping(ctx context.Context, dsn string) (err error) {
+	store, err := postgres.Open(postgres.Config{DSN: dsn, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return store.Ping(ctx)
 }
 
 // speaks tries whether words can be spoken here.

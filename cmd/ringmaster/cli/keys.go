@@ -1,13 +1,21 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"ringmaster/adapters/postgres"
+	"ringmaster/api"
 	"ringmaster/api/gen"
+	"ringmaster/cmd/ringmaster/app"
+	"ringmaster/orchestrator"
 )
 
 func keys() *cobra.Command {
@@ -36,22 +44,50 @@ func keysList() *cobra.Command {
 
 func keysCreate() *cobra.Command {
 	var scopes []string
+	var dsn, tenant string
 	c := &cobra.Command{
 		Use: "create NAME", Short: "Create a key and print it, this one time",
-		Example: "  ringmaster keys create crm --scopes read,calls", Args: cobra.ExactArgs(1),
+		Long: `Create a key and print it, this one time. With --database it is written into the
+database itself, for who has no key (any more) but the database's password.`,
+		Example: `  ringmaster keys create crm --scopes read,calls
+  ringmaster keys create me --scopes admin --database "host=db dbname=ringmaster user=rm"`,
+		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringSliceVar(&scopes, "scopes", []string{"read"}, "read, agents, calls, config, admin")
+	c.Flags().StringVar(&dsn, "database", "", "PostgreSQL DSN, to do without a key")
+	c.Flags().StringVar(&tenant, "tenant", env("RINGMASTER_TENANT", app.Defaults().Tenant), "name of the centre, with --database (RINGMASTER_TENANT)")
 	r := remoteFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if dsn != "" {
+			secret, err := mintKey(c.Context(), dsn, orchestrator.APIKey{
+				Tenant: orchestrator.TenantID(tenant), Name: args[0], Scopes: scopes, Created: time.Now(),
+			})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), secret)
+			return err
+		}
 		var made gen.NewKey
 		wish := map[string]any{"name": args[0], "scopes": scopes}
 		if err := r.do(c, "POST", "/v1/keys", wish, &made); err != nil {
 			return err
 		}
-		c.Println(made.Secret)
-		return nil
+		_, err := fmt.Fprintln(c.OutOrStdout(), made.Secret)
+		return err
 	}
 	return c
+}
+
+// mintKey writes a key into a database that serve has set up.
+func mintKey(ctx context.Context, dsn string, wish orchestrator.APIKey) (secret string, err error) {
+	store, err := postgres.Open(postgres.Config{DSN: dsn, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	_, secret, err = api.MintKey(ctx, store, wish)
+	return secret, err
 }
 
 func keysRevoke() *cobra.Command {

@@ -23,7 +23,7 @@ First steps:
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serve(), doctor(), apply(), export(), explain(), keys(), migrate(), version())
+	root.AddCommand(serve(), doctor(), apply(), export(), explain(), keys(), migrate(), ready(), version())
 	return root
 }
 
