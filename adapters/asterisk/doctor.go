@@ -15,28 +15,23 @@ import (
 
 	"github.com/CyCoreSystems/ari/v5"
 	"github.com/coder/websocket"
+
+	"ringmaster/orchestrator"
 )
 
-// Severity says what a finding means for calls.
-type Severity string
+// What a doctor says is the same for every kind of switch.
+type (
+	Severity = orchestrator.Severity
+	Finding  = orchestrator.Finding
+)
 
 // The severities.
 const (
-	SeverityOK      Severity = "ok"
-	SeverityNote    Severity = "note"    // cannot be seen from here, or good to know
-	SeverityWarning Severity = "warning" // works until load, a restart or an attacker comes
-	SeverityError   Severity = "error"   // calls will not work
+	SeverityOK      = orchestrator.SeverityOK
+	SeverityNote    = orchestrator.SeverityNote
+	SeverityWarning = orchestrator.SeverityWarning
+	SeverityError   = orchestrator.SeverityError
 )
-
-// Finding is one thing Examine looked at. Fix names the file, the line and the
-// command, and is empty when nothing is to be done.
-type Finding struct {
-	Severity Severity `json:"severity"`
-	What     string   `json:"what"`
-	Found    string   `json:"found"`
-	Want     string   `json:"want,omitempty"`
-	Fix      string   `json:"fix,omitempty"`
-}
 
 // Examine looks at an Asterisk from outside and says what to change on it. It
 // may run beside a working orchestrator: it connects under an application name
@@ -46,7 +41,7 @@ type Finding struct {
 func Examine(ctx context.Context, cfg Config) []Finding {
 	full, base, err := cfg.complete()
 	if err != nil {
-		return []Finding{{SeverityError, "configuration", err.Error(), "", "correct this switch's settings in Ringmaster"}}
+		return []Finding{{Severity: SeverityError, What: "configuration", Found: err.Error(), Fix: "correct this switch's settings in Ringmaster"}}
 	}
 	x := &examiner{cfg: full, rest: newClient(full, base, newCounters())}
 	defer x.rest.close()
@@ -73,7 +68,7 @@ type examiner struct {
 }
 
 func (x *examiner) add(s Severity, what, found, want, fix string) {
-	x.findings = append(x.findings, Finding{s, what, found, want, fix})
+	x.findings = append(x.findings, Finding{Severity: s, What: what, Found: found, Want: want, Fix: fix})
 }
 
 func (x *examiner) ok(what, found string) { x.add(SeverityOK, what, found, "", "") }

@@ -1,0 +1,300 @@
+package freeswitch
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"ringmaster/orchestrator"
+)
+
+// setting is a <param> or <variable> of a configuration file.
+type setting struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
+// settings are the parameters of one <settings>.
+type settings struct {
+	Params []setting `xml:"param"`
+}
+
+// get returns the last value of a parameter: FreeSWITCH reads them in order.
+func (s settings) get(name string) (value string, set bool) {
+	for _, p := range s.Params {
+		if strings.EqualFold(p.Name, name) {
+			value, set = p.Value, true
+		}
+	}
+	return value, set
+}
+
+// on reports a parameter that FreeSWITCH reads as true.
+func (s settings) on(name string) bool {
+	v, _ := s.get(name)
+	return isTrue(v)
+}
+
+// isTrue is switch_true of FreeSWITCH.
+func isTrue(v string) bool {
+	switch strings.ToLower(v) {
+	case "yes", "on", "true", "t", "enabled", "active", "allow":
+		return true
+	}
+	n, err := strconv.Atoi(v)
+	return err == nil && n != 0
+}
+
+type configuration struct {
+	Settings settings `xml:"settings"`
+	Profiles []struct {
+		Name     string   `xml:"name,attr"`
+		Settings settings `xml:"settings"`
+	} `xml:"profiles>profile"`
+}
+
+// file reads a configuration file as the PBX itself has read it, so that
+// includes and variables count as they do there. ok is false for one that is
+// not there, or comes from elsewhere than from files.
+func (x *examiner) file(ctx context.Context, name string) (c configuration, ok bool) {
+	text := x.try(ctx, "xml_locate", "configuration", "configuration", "name", name)
+	if !strings.HasPrefix(text, "<") {
+		return c, false
+	}
+	return c, xml.Unmarshal([]byte(text), &c) == nil
+}
+
+// socket looks at where the event socket listens and whom it lets in.
+func (x *examiner) socket(ctx context.Context) {
+	const what = "where the event socket listens"
+	const reload = "; then: reload mod_event_socket"
+	c, ok := x.file(ctx, "event_socket.conf")
+	if !ok {
+		x.add(orchestrator.SeverityNote, what, "cannot be seen: event_socket.conf.xml is not among the files", "127.0.0.1", "look at it by hand")
+		return
+	}
+	address, _ := c.Settings.get("listen-ip")
+	list, limited := c.Settings.get("apply-inbound-acl")
+	switch {
+	case isLoopback(address):
+		x.ok(what, address)
+	case limited && list != "any" && list != "":
+		x.warn(what, orDefault(address, "every address")+", for the list "+list+" only, in clear", "127.0.0.1 and a tunnel", "event_socket.conf.xml: listen-ip = 127.0.0.1"+reload)
+	case !limited:
+		x.warn(what, orDefault(address, "every address")+"; only this machine is let in, by FreeSWITCH's default", "127.0.0.1", "event_socket.conf.xml: listen-ip = 127.0.0.1"+reload)
+	default:
+		x.fail(what, orDefault(address, "every address")+", and everybody is let in: whoever has the password owns the machine", "127.0.0.1",
+			"event_socket.conf.xml: listen-ip = 127.0.0.1, apply-inbound-acl = loopback.auto"+reload)
+	}
+}
+
+var numberPattern = regexp.MustCompile(`\d+`)
+
+// limit is a number that fsctl tells and that has to be at least so much.
+type limit struct {
+	what, command, param string
+	least, want          int
+	why                  string
+}
+
+var limits = []limit{
+	{"new legs per second", "sps", "sessions-per-second", 100, 300, "FreeSWITCH refuses callers in a busy second"},
+	{"legs at once", "max_sessions", "max-sessions", 500, 3000, "a call with an agent is two"},
+}
+
+// limits looks at what FreeSWITCH allows itself, and how often it gives a sign
+// of life.
+func (x *examiner) limits(ctx context.Context) {
+	for _, l := range limits {
+		text := x.try(ctx, "fsctl", l.command)
+		n, err := strconv.Atoi(numberPattern.FindString(text))
+		switch {
+		case err != nil:
+			x.add(orchestrator.SeverityNote, l.what, "cannot be seen", strconv.Itoa(l.want), "")
+		case n < l.least:
+			x.warn(l.what, fmt.Sprintf("%d: %s", n, l.why), strconv.Itoa(l.want),
+				fmt.Sprintf("switch.conf.xml: %s = %d; and now: fsctl %s %d", l.param, l.want, l.command, l.want))
+		default:
+			x.ok(l.what, strconv.Itoa(n))
+		}
+	}
+	c, ok := x.file(ctx, "switch.conf")
+	if !ok {
+		return
+	}
+	const beat = "signs of life"
+	every, set := c.Settings.get("event-heartbeat-interval")
+	if n, err := strconv.Atoi(every); !set || err != nil || n > 5 {
+		x.warn(beat, "one every "+orDefault(every, "20")+" s: a switch that hangs is noticed late", "2",
+			"switch.conf.xml: event-heartbeat-interval = 2; then restart FreeSWITCH when convenient")
+	} else {
+		x.ok(beat, "one every "+every+" s")
+	}
+	if threads, set := c.Settings.get("initial-event-threads"); set && threads != "1" {
+		x.warn("event threads", threads+": events overtake each other", "1", "switch.conf.xml: no initial-event-threads; then restart FreeSWITCH when convenient")
+	}
+}
+
+// expansion looks whether texts may run functions.
+func (x *examiner) expansion(ctx context.Context) {
+	const what = "functions in texts"
+	x.expands = !strings.Contains(x.try(ctx, "fsctl", "api_expansion"), "is off")
+	if x.expands {
+		x.warn(what, "api-expansion is on: a mistake in a dialplan lets callers' names run programs", "off",
+			"switch.conf.xml: api-expansion = false, once your own dialplan and directory have no ${function(...)}; and now: fsctl api_expansion off")
+		return
+	}
+	x.ok(what, "not run")
+}
+
+type dialplan struct {
+	Extensions []struct {
+		Conditions []struct {
+			Expression string `xml:"expression,attr"`
+			Actions    []struct {
+				Application string `xml:"application,attr"`
+				Data        string `xml:"data,attr"`
+			} `xml:"action"`
+		} `xml:"condition"`
+	} `xml:"extension"`
+}
+
+// has reports an action that begins so.
+func (d dialplan) has(application, data string) bool {
+	for _, e := range d.Extensions {
+		for _, c := range e.Conditions {
+			for _, a := range c.Actions {
+				if a.Application == application && strings.HasPrefix(a.Data, data) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// takes reports an extension for a number.
+func (d dialplan) takes(number string) bool {
+	for _, e := range d.Extensions {
+		for _, c := range e.Conditions {
+			if p, err := regexp.Compile(c.Expression); err == nil && p.MatchString(number) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// contexts looks whether the dialplan hands calls over, and catches them.
+func (x *examiner) contexts(ctx context.Context) {
+	const fix = "dialplan/ringmaster.xml: dialplans/freeswitch/dialplan.xml; then: reloadxml"
+	for name, entry := range map[string]string{"rm-inbound": "rm_entry=in", "rm-agents": "rm_entry=agent"} {
+		what := "context " + name
+		switch d, ok := x.dialplan(ctx, name); {
+		case !ok:
+			x.fail(what, "is not there: no call reaches Ringmaster by it", "there", fix)
+		case !d.has("set", entry) || !d.has("park", ""):
+			x.fail(what, "does not hand calls over", "set "+entry+", then park", fix)
+		case !d.has("sched_transfer", ""):
+			x.warn(what, "has no guard: while Ringmaster is away, callers wait in silence", "sched_transfer before park", fix)
+		default:
+			x.ok(what, "hands calls over, with a guard")
+		}
+	}
+	what := "context " + x.cfg.Care
+	switch d, ok := x.dialplan(ctx, x.cfg.Care); {
+	case !ok || !d.has("park", ""):
+		x.fail(what, "is not there: callers are hung up on when a talk ends", "there", fix)
+	case !d.has("sched_transfer", ""):
+		x.warn(what, "has no guard: without Ringmaster, callers wait in silence", "sched_transfer before park", fix)
+	default:
+		x.ok(what, "guards and parks")
+	}
+	what = "context " + x.cfg.Fallback
+	if d, ok := x.dialplan(ctx, x.cfg.Fallback); ok && d.takes(roleCaller) && d.takes(roleAgent) {
+		x.ok(what, "takes callers and agents")
+	} else {
+		x.fail(what, "is not there, or not for "+roleCaller+" and "+roleAgent+": while Ringmaster is away, callers are hung up on", "there", fix)
+	}
+}
+
+func (x *examiner) dialplan(ctx context.Context, name string) (d dialplan, ok bool) {
+	text := x.try(ctx, "xml_locate", "dialplan", "context", "name", name)
+	if !strings.HasPrefix(text, "<") {
+		return d, false
+	}
+	return d, xml.Unmarshal([]byte(text), &d) == nil
+}
+
+// profileSetting is a parameter of the SIP profile that breaks calls in a
+// quiet way.
+type profileSetting struct {
+	name, want string
+	severity   orchestrator.Severity
+	right      func(settings) bool
+	why        string
+}
+
+func on(name string) func(settings) bool { return func(s settings) bool { return s.on(name) } }
+
+func off(name string) func(settings) bool { return func(s settings) bool { return !s.on(name) } }
+
+var profileSettings = []profileSetting{
+	{"auth-calls", "true", orchestrator.SeverityError, func(s settings) bool { v, set := s.get("auth-calls"); return !set || isTrue(v) }, "whoever reaches the port can call"},
+	{"fire-transfer-events", "true", orchestrator.SeverityError, on("fire-transfer-events"), "transfers by a phone's own keys go unnoticed"},
+	{"all-reg-options-ping", "true", orchestrator.SeverityWarning, on("all-reg-options-ping"), "an unplugged phone counts as present until its registration ends"},
+	{"unregister-on-options-fail", "false", orchestrator.SeverityWarning, off("unregister-on-options-fail"), "a phone that comes back stays away until it registers again"},
+	{"hold-music", "local_stream://moh", orchestrator.SeverityWarning, func(s settings) bool { v, _ := s.get("hold-music"); return v != "" }, "whom an agent puts on hold hears nothing"},
+	{"inbound-bypass-media", "false", orchestrator.SeverityError, off("inbound-bypass-media"), "no music, prompts, digits or recordings"},
+	{"inbound-proxy-media", "false", orchestrator.SeverityError, off("inbound-proxy-media"), "no music, prompts, digits or recordings"},
+	{"disable-transfer", "false", orchestrator.SeverityWarning, off("disable-transfer"), "the transfer keys of phones do nothing"},
+}
+
+// profile looks at the SIP profile of the phones.
+func (x *examiner) profile(ctx context.Context) {
+	what := "SIP profile " + x.cfg.Profile
+	if text := x.try(ctx, "sofia", "status", "profile", x.cfg.Profile); !strings.Contains(text, x.cfg.Profile) {
+		x.fail(what, "is not running", "running", "sofia profile "+x.cfg.Profile+" start, or name the right one in Ringmaster's address (profile=)")
+		return
+	}
+	c, _ := x.file(ctx, "sofia.conf")
+	for _, p := range c.Profiles {
+		if p.Name != x.cfg.Profile {
+			continue
+		}
+		wrong := 0
+		for _, s := range profileSettings {
+			if !s.right(p.Settings) {
+				wrong++
+				value, set := p.Settings.get(s.name)
+				if !set {
+					value = "not set"
+				}
+				x.add(s.severity, what, s.name+" is "+value+": "+s.why, s.want, fmt.Sprintf("sip_profiles/%s.xml: <param name=%q value=%q/>; then: sofia profile %s restart",
+					p.Name, s.name, s.want, p.Name))
+			}
+		}
+		if wrong == 0 {
+			x.ok(what, "runs, every setting is right")
+		}
+		return
+	}
+	x.add(orchestrator.SeverityNote, what, "its settings cannot be seen: it is not among the files", "", "compare it with dialplans/freeswitch/sip_profile.xml")
+}
+
+// music looks for the stream that callers hear when nobody said which.
+func (x *examiner) music(ctx context.Context) {
+	const what = "music"
+	list := x.try(ctx, "local_stream", "show")
+	for line := range strings.Lines(list) {
+		if name, _, _ := strings.Cut(strings.TrimSpace(line), ","); name == defaultMusic || strings.HasPrefix(name, defaultMusic+"/") {
+			x.ok(what, "local_stream://"+defaultMusic+" plays")
+			return
+		}
+	}
+	x.warn(what, "no stream "+defaultMusic+": callers wait in silence unless the queue names another", "a stream "+defaultMusic,
+		"local_stream.conf.xml: <directory name=\""+defaultMusic+"\" path=…>; then: reload mod_local_stream")
+}
