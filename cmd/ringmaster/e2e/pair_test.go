@@ -1,0 +1,284 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ringmaster/adapters/postgres/cluster"
+	"ringmaster/cmd/phonebank/phone"
+	"ringmaster/orchestrator"
+)
+
+// pair is two ringmasters with a data folder each and one database. The centre
+// in it is whichever leads.
+type pair struct {
+	*centre
+	nodes  [2]*centre
+	server *cluster.Cluster
+	wires  *tap // to the switch
+	dsn    string
+}
+
+// newPair starts one that leads and one that stands by, with n phones.
+func newPair(t testing.TB, kind string, n int, change func(document)) *pair {
+	t.Helper()
+	p := &pair{centre: newCentre(t, kind, n)}
+	p.server, p.dsn = database(t)
+	p.throughTap(t)
+	p.nodes[0] = p.centre
+	p.nodes[1] = &centre{t: t, pbx: p.pbx, dir: folder(t)}
+	for _, node := range p.nodes {
+		node.env = []string{"RINGMASTER_DATABASE=" + p.dsn}
+		node.address = freeAddress(t)
+		t.Cleanup(node.stop)
+	}
+	p.nodes[0].launch()
+	p.nodes[0].awaitReady(30 * time.Second)
+	p.nodes[1].key = p.key
+	p.nodes[1].launch("--standby")
+	p.awaitGuard(p.nodes[1])
+	doc := p.document(n)
+	if change != nil {
+		change(doc)
+	}
+	p.apply(doc)
+	for i := range n {
+		p.agents = append(p.agents, p.register(i, phone.AnswerAfter(500*time.Millisecond)))
+	}
+	p.eventually("the switch is attached", 15*time.Second, p.attached)
+	return p
+}
+
+// database is one that outlives every ringmaster.
+func database(t testing.TB) (*cluster.Cluster, string) {
+	t.Helper()
+	server, err := cluster.Start(t.Context(), cluster.Config{Folder: folder(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	if err := server.CreateDatabase(t.Context(), "ringmaster"); err != nil {
+		t.Fatal(err)
+	}
+	return server, server.DSN("ringmaster")
+}
+
+func folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rm-e2e-data-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// throughTap puts the tap between every ringmaster and the switch.
+func (p *pair) throughTap(t testing.TB) {
+	t.Helper()
+	u, err := url.Parse(p.pbx.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.wires = newTap(t, "tcp", u.Host)
+	u.Host = p.wires.address()
+	p.pbx.url = u.String()
+}
+
+// databaseTap is a wire to the database, and the DSN that leads through it.
+func (p *pair) databaseTap(t testing.TB) (*tap, string) {
+	t.Helper()
+	config, err := pgx.ParseConfig(p.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newTap(t, "unix", filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port)))
+	host, port, err := net.SplitHostPort(w.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, fmt.Sprintf("host=%s port=%s user=%s dbname=%s sslmode=disable", host, port, config.User, config.Database)
+}
+
+// launch runs serve and does not wait for it.
+func (c *centre) launch(flags ...string) {
+	c.t.Helper()
+	args := append([]string{"serve", "--data", c.dir, "--listen", c.address, "--prompts", c.pbx.SoundsDir}, flags...)
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), c.env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.lock.Lock()
+	if c.output == nil {
+		c.output = &bytes.Buffer{}
+	}
+	c.lock.Unlock()
+	cmd.Stderr = &lockedWriter{w: c.output, lock: &c.lock}
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.process, c.exited = cmd, make(chan error, 1)
+	key := make(chan string, 1)
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if _, text, ok := strings.Cut(lines.Text(), "shown only now: "); ok {
+				key <- text
+			}
+		}
+		c.exited <- cmd.Wait()
+	}()
+	if c.key == "" {
+		select {
+		case c.key = <-key:
+		case <-time.After(30 * time.Second):
+			c.t.Fatalf("no key is shown:\n%s", c.log())
+		}
+	}
+}
+
+// readiness is what /readyz says.
+type readiness struct {
+	Ready  bool `json:"ready"`
+	Checks []struct {
+		Name   string `json:"name"`
+		Ok     bool   `json:"ok"`
+		Detail string `json:"detail"`
+	} `json:"checks"`
+}
+
+// readyz asks without failing: who is asked may be dead.
+func (c *centre) readyz() (r readiness, alive bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address+"/readyz", nil)
+	if err != nil {
+		return r, false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return r, false
+	}
+	defer resp.Body.Close()
+	return r, json.NewDecoder(resp.Body).Decode(&r) == nil
+}
+
+func (r readiness) says(name string) string {
+	for _, c := range r.Checks {
+		if c.Name == name {
+			return c.Detail
+		}
+	}
+	return ""
+}
+
+// connected reports whether this one leads and hears its switch.
+func (c *centre) connected() bool {
+	r, alive := c.readyz()
+	ok := alive && r.Ready && len(r.Checks) > 3
+	for _, check := range r.Checks {
+		ok = ok && check.Ok
+	}
+	return ok
+}
+
+func (c *centre) awaitReady(within time.Duration) {
+	c.t.Helper()
+	for end := time.Now().Add(within); ; time.Sleep(5 * time.Millisecond) {
+		if r, alive := c.readyz(); alive && r.Ready {
+			return
+		}
+		if time.Now().After(end) {
+			r, _ := c.readyz()
+			c.t.Fatalf("not ready within %s: %+v\n%s", within, r, c.log())
+		}
+	}
+}
+
+// awaitGuard waits until node stands by and the leader has promised to yield.
+func (p *pair) awaitGuard(node *centre) {
+	p.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		r, _ := node.readyz()
+		if strings.Contains(r.says("leading"), "leads") && p.lease().Yields {
+			return
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("nobody stands by: %+v, lease %+v\n%s", r, p.lease(), node.log())
+		}
+	}
+}
+
+// lease is the row.
+func (p *pair) lease() (l orchestrator.Lease) {
+	p.t.Helper()
+	ctx := context.WithoutCancel(p.t.Context())
+	conn, err := pgx.Connect(ctx, p.dsn)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, "SELECT epoch, instance_name, yields, released FROM lease").
+		Scan(&l.Epoch, &l.Holder.Name, &l.Yields, &l.Released)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return l
+}
+
+// roles returns who leads and who does not.
+func (p *pair) roles() (leader, other *centre) {
+	if p.centre == p.nodes[0] {
+		return p.nodes[0], p.nodes[1]
+	}
+	return p.nodes[1], p.nodes[0]
+}
+
+// follow makes the other one the centre, once it leads and hears its switch,
+// and returns how long that took since.
+func (p *pair) follow(since time.Time) time.Duration {
+	p.t.Helper()
+	old, next := p.roles()
+	for end := time.Now().Add(30 * time.Second); !next.connected(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			r, _ := next.readyz()
+			p.t.Fatalf("nobody takes over: %+v\n%s", r, next.log())
+		}
+	}
+	took := time.Since(since)
+	next.agents = old.agents
+	p.centre = next
+	return took
+}
+
+func (p *pair) attached() bool {
+	l := p.live()
+	return len(l.Switches) > 0 && l.Switches[0].Attached
+}

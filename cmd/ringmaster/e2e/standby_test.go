@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"flag"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ringmaster/cmd/phonebank/phone"
+	"ringmaster/orchestrator"
+)
+
+var takeOvers = flag.Int("e2e.takeovers", 3, "how often TestTakeOver kills the leader")
+
+// busy is a centre with one long talk, two who wait in line, and a queue that
+// takes and ends calls all the time.
+func busy(doc document) {
+	queues := doc["queues"].([]document)
+	sales := queues[0]
+	members := sales["agents"].([]document)
+	sales["agents"], sales["wrap_up_ms"] = members[2:], 0
+	doc["queues"] = append(queues,
+		document{"id": "long", "name": "Long", "music": sales["music"], "agents": members[:1]},
+		document{"id": "patient", "name": "Patient", "music": sales["music"], "agents": members[1:2]})
+	doc["flows"] = append(doc["flows"].([]document), straightTo("long"), straightTo("patient"))
+	doc["numbers"] = append(doc["numbers"].([]document),
+		document{"dialled": "601", "flow": "to-long"}, document{"dialled": "602", "flow": "to-patient"})
+}
+
+// line is places to the microsecond, which is what the database keeps.
+func line(l orchestrator.Live, queue string) string {
+	for i := range l.Calls {
+		l.Calls[i].Since = l.Calls[i].Since.Truncate(time.Microsecond)
+	}
+	return places(l, queue)
+}
+
+// scene is what must come through whatever happens to ringmaster.
+type scene struct {
+	p      *pair
+	talk   conversation
+	waits  []*phone.Call
+	before string
+	churn  *churn
+}
+
+func (p *pair) play(t *testing.T) *scene {
+	t.Helper()
+	for _, i := range []int{0, 2, 3} {
+		p.login(i)
+	}
+	s := &scene{p: p}
+	call := p.dial(p.caller(0), "601", "+49100")
+	since := p.hears(call, agentHz, time.Time{})
+	s.talk = conversation{c: p.centre, call: call, ring: incoming(t, p.agents[0]), number: "+49100", since: since.Add(200 * time.Millisecond)}
+	for i, number := range []string{"+49201", "+49202"} {
+		s.waits = append(s.waits, p.dial(p.caller(1+i), "602", number))
+	}
+	p.eventually("two callers wait", 5*time.Second, func() bool { return waiting(p.live(), "patient") == 2 })
+	s.before = line(p.live(), "patient")
+	s.churn = startChurn(p.centre, 3)
+	return s
+}
+
+// stands checks that those who wait stand as they stood.
+func (s *scene) stands(t *testing.T) {
+	t.Helper()
+	if now := line(s.p.live(), "patient"); now != s.before {
+		t.Fatalf("the waiting callers stood as %s and stand as %s", s.before, now)
+	}
+}
+
+// ends closes every call and holds the books against what the phones saw. A
+// ring whose offer died with a leader before it reached the database has none
+// in the books; lost says how many of those there may be.
+func (s *scene) ends(t *testing.T) {
+	t.Helper()
+	numbers := s.churn.stop()
+	p := s.p
+	s.talk.c = p.centre
+	s.talk.unharmed(t, jitter)
+	for _, call := range append(s.waits, s.talk.call) {
+		if !call.Up() {
+			t.Error("a call was dropped")
+		}
+		if err := call.Hangup(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	p.eventually("every call has ended", 20*time.Second, func() bool { return len(p.live().Calls) == 0 })
+	p.settled(t, append(numbers, "+49100", "+49201", "+49202"))
+	if s := p.story(t, "+49100"); s.count("call_ended") != 1 || s.Call.Outcome.Reason != orchestrator.ReasonTalked {
+		t.Errorf("the long call's story:\n%s", s)
+	}
+}
+
+// TestTakeOver kills the leader again and again, with calls up; the other, on
+// its own data folder, takes the floor over from the database.
+func TestTakeOver(t *testing.T) { takeOver(t, "asterisk") }
+
+func takeOver(t *testing.T, kind string) {
+	p := newPair(t, kind, 4, busy)
+	s := p.play(t)
+	random := rand.New(rand.NewPCG(3, 4))
+	var took []time.Duration
+	for range *takeOvers {
+		time.Sleep(time.Duration(500+random.IntN(1500)) * time.Millisecond)
+		dead, _ := p.roles()
+		killed := time.Now()
+		dead.kill()
+		took = append(took, p.follow(killed))
+		s.stands(t)
+		dead.launch("--standby")
+		p.awaitGuard(dead)
+	}
+	s.ends(t)
+	slices.Sort(took)
+	t.Logf("%d take-overs: p50 %s, p99 %s; all %v", len(took), took[len(took)/2], took[len(took)-1], took)
+}
+
+// TestHandOver stops the leader politely, as an upgrade does.
+func TestHandOver(t *testing.T) { handOver(t, "asterisk") }
+
+func handOver(t *testing.T, kind string) {
+	p := newPair(t, kind, 4, busy)
+	s := p.play(t)
+	var took []time.Duration
+	for range max(2, *takeOvers) {
+		time.Sleep(700 * time.Millisecond)
+		leader, _ := p.roles()
+		told := time.Now()
+		gone := make(chan struct{})
+		go func() { leader.stop(); close(gone) }()
+		took = append(took, p.follow(told))
+		s.stands(t)
+		<-gone
+		if !strings.Contains(leader.log(), "handed over") {
+			t.Errorf("the leader did not hand over:\n%s", leader.log())
+		}
+		leader.launch("--standby")
+		p.awaitGuard(leader)
+	}
+	s.ends(t)
+	slices.Sort(took)
+	t.Logf("%d hand-overs: p50 %s, worst %s", len(took), took[len(took)/2], took[len(took)-1])
+	if worst := took[len(took)-1]; worst > time.Second {
+		t.Errorf("nothing was dispatched for %s", worst)
+	}
+}
