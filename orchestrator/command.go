@@ -52,7 +52,8 @@ type (
 		Timeout    Millis
 		AutoAnswer bool
 		// Number is dialled through Endpoint, which is then a trunk; "" rings
-		// the endpoint itself.
+		// the endpoint itself. It is 1 to 40 of 0-9 * #, with a '+' before it
+		// or not.
 		Number string
 	}
 	// Answer answers an offered leg.

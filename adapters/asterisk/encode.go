@@ -29,6 +29,7 @@ type request struct {
 // would enter any context of the dialplan.
 var (
 	endpointPattern = regexp.MustCompile(`^PJSIP/[A-Za-z0-9_.@-]{1,80}$`)
+	numberPattern   = regexp.MustCompile(`^\+?[0-9*#]{1,40}$`)
 	contextPattern  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,79}$`)
 	dialledPattern  = regexp.MustCompile(`^[A-Za-z0-9*#+._-]{1,79}$`)
 	soundPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9_.+-]+)*$`)
@@ -37,6 +38,9 @@ var (
 	digitsPattern   = regexp.MustCompile(`^[0-9*#A-D]{1,32}$`)
 	stampPattern    = regexp.MustCompile(`^[A-Za-z0-9,./:@_+-]{1,400}$`)
 )
+
+// technology begins every endpoint.
+const technology = "PJSIP/"
 
 const (
 	maxID    = 128
@@ -86,8 +90,14 @@ func encodeCreate(app string, d orchestrator.Dial) (request, error) {
 		return request{}, checkID("leg", string(d.Leg))
 	case !endpointPattern.MatchString(d.Endpoint):
 		return request{}, fmt.Errorf("endpoint %q is not of the form PJSIP/1001", clip(d.Endpoint, maxID))
+	case d.Number != "" && (!numberPattern.MatchString(d.Number) || strings.Contains(d.Endpoint, "@")):
+		return request{}, fmt.Errorf("number %q cannot be dialled through %q", clip(d.Number, maxID), d.Endpoint)
 	case !stampPattern.MatchString(stamp):
 		return request{}, errors.New("stamp holds characters that no id has")
+	}
+	endpoint := d.Endpoint
+	if d.Number != "" {
+		endpoint = technology + d.Number + "@" + strings.TrimPrefix(d.Endpoint, technology)
 	}
 	variables := map[string]string{
 		stampVariable:               stamp,
@@ -106,7 +116,7 @@ func encodeCreate(app string, d orchestrator.Dial) (request, error) {
 	return request{
 		name: "create", method: http.MethodPost, path: at("channels", "create"),
 		query: url.Values{
-			"endpoint": {d.Endpoint}, "app": {app}, "appArgs": {argsDialled}, "channelId": {string(d.Leg)},
+			"endpoint": {endpoint}, "app": {app}, "appArgs": {argsDialled}, "channelId": {string(d.Leg)},
 		},
 		body: asJSON(map[string]any{"variables": variables}),
 	}, nil
@@ -147,6 +157,15 @@ func encodeStamp(channel, stamp string) (request, error) {
 		name: "stamp", method: http.MethodPost, path: at("channels", channel, "variable"),
 		query: url.Values{"variable": {stampVariable}, "value": {stamp}},
 	}, nil
+}
+
+// encodeReadVariable reads a variable or function of a leg. name is one of ours
+// or validated; Asterisk would evaluate any.
+func encodeReadVariable(channel, name string) request {
+	return request{
+		name: "read_variable", method: http.MethodGet, path: at("channels", channel, "variable"),
+		query: url.Values{"variable": {name}},
+	}
 }
 
 // The epoch is a global variable of the switch, one per application. It is

@@ -79,12 +79,13 @@ func wire(t *testing.T, r request) sent {
 // endpoint with the text whole and harmless in the variables.
 func FuzzEncodeCreate(f *testing.F) {
 	for _, text := range hostileTexts {
-		f.Add("0199-leg", "PJSIP/1001", text, text, "tenant", "call", true)
-		f.Add(text, "PJSIP/"+text, "4711", "Support", text, text, false)
+		f.Add("0199-leg", "PJSIP/1001", text, text, "tenant", "call", text, true)
+		f.Add(text, "PJSIP/"+text, "4711", "Support", text, text, "", false)
 	}
-	f.Fuzz(func(t *testing.T, leg, endpoint, number, name, tenant, call string, auto bool) {
+	f.Add("0199-leg", "PJSIP/trunk", "4711", "Support", "tenant", "call", "+4930*#", true)
+	f.Fuzz(func(t *testing.T, leg, endpoint, number, name, tenant, call, outward string, auto bool) {
 		d := orchestrator.Dial{
-			Leg: orchestrator.LegID(leg), Endpoint: endpoint, AutoAnswer: auto,
+			Leg: orchestrator.LegID(leg), Endpoint: endpoint, AutoAnswer: auto, Number: outward,
 			Display: orchestrator.Party{Number: number, Name: name},
 			Stamp: orchestrator.Stamp{
 				Tenant: orchestrator.TenantID(tenant), Call: orchestrator.CallID(call), Leg: orchestrator.LegID(leg),
@@ -96,7 +97,14 @@ func FuzzEncodeCreate(f *testing.F) {
 			return
 		}
 		s := wire(t, r)
-		want := url.Values{"endpoint": {endpoint}, "app": {"rm"}, "appArgs": {"v1,out"}, "channelId": {leg}}
+		dialled := endpoint
+		if outward != "" {
+			dialled = "PJSIP/" + outward + "@" + strings.TrimPrefix(endpoint, "PJSIP/")
+			if strings.Count(dialled, "@") != 1 || strings.Trim(outward, "+0123456789*#") != "" {
+				t.Fatalf("number %q was let through", outward)
+			}
+		}
+		want := url.Values{"endpoint": {dialled}, "app": {"rm"}, "appArgs": {"v1,out"}, "channelId": {leg}}
 		if s.method != "POST" || !slices.Equal(s.path, []string{"channels", "create"}) || !maps.EqualFunc(s.query, want, slices.Equal) {
 			t.Fatalf("sent %+v, want query %v", s, want)
 		}

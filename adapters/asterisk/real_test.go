@@ -228,6 +228,11 @@ func TestTransferOutOfThreeIsRefused(t *testing.T) {
 	if !call.Up() || !agent.Up() || count[orchestrator.Left](o, 0, nil)+count[orchestrator.TransferAsked](o, 0, nil) != 0 {
 		t.Error("the call did not go on untouched")
 	}
+	for _, r := range o.sw.Stats().Requests {
+		if r.Name == "read_variable" && (r.Total == 0 || r.Failed != 0) {
+			t.Errorf("of %d questions before the answer %d failed", r.Total, r.Failed)
+		}
+	}
 }
 
 func TestWatchMayChangeAtAnyTime(t *testing.T) {

@@ -324,6 +324,12 @@ func (c *session) work(ctx context.Context) error {
 }
 
 func (c *session) do(ctx context.Context, job chore) {
+	if job.what == choreRefuseTransfer {
+		if err := c.sayTransfer(ctx, job.id, transferRefused); err != nil {
+			c.cfg.Log.Debug("transfer not refused", "switch", c.cfg.ID, "leg", job.id, "error", err)
+		}
+		return
+	}
 	var r request
 	switch job.what {
 	case choreSubscribe:
@@ -333,8 +339,6 @@ func (c *session) do(ctx context.Context, job chore) {
 	case choreGiveBack:
 		c.cfg.Log.Warn("leg given back: its Stasis() line has arguments we do not know", "switch", c.cfg.ID, "leg", job.id)
 		r, _ = encodeContinue(job.id, "", "")
-	case choreRefuseTransfer:
-		r = encodeTransferProgress(job.id, transferRefused)
 	}
 	if err := c.rest.send(ctx, r, nil); err != nil {
 		c.cfg.Log.Debug("chore not done", "switch", c.cfg.ID, "leg", job.id, "error", err)

@@ -2,6 +2,8 @@ package asterisk
 
 import (
 	"context"
+	"net/http"
+	"time"
 
 	"github.com/CyCoreSystems/ari/v5"
 
@@ -76,5 +78,36 @@ func (s *Switch) answerTransfer(ctx context.Context, l *leg, progress string) (o
 	if !waits {
 		return orchestrator.ResultNotFound, "no transfer waits for an answer"
 	}
-	return s.order(ctx, l, encodeTransferProgress(l.channel, progress))
+	if err := s.sayTransfer(ctx, l.channel, progress); err != nil {
+		result, reason := verdict(err)
+		if result == orchestrator.ResultNoWord || result == orchestrator.ResultNotFound {
+			s.doubt(l)
+		}
+		return result, reason
+	}
+	return orchestrator.ResultAccepted, ""
 }
+
+// sayTransfer tells a phone about its REFER, not before Asterisk is through with
+// the request. Asterisk 22.10.1 announces a REFER before it has filled in what
+// our word is written into: one that overtakes it ends the whole PBX (seen once
+// on a busy machine: segmentation fault in res_pjsip_refer). A question about
+// the SIP side of the leg is answered by the same queue that handles the
+// request, hence after it.
+func (s *Switch) sayTransfer(ctx context.Context, channel, progress string) error {
+	err := s.rest.send(ctx, encodeReadVariable(channel, "CHANNEL(pjsip,call-id)"), nil)
+	switch {
+	case statusOf(err) == http.StatusNotFound:
+		return err
+	case err != nil:
+		select {
+		case <-time.After(transferPause):
+		case <-ctx.Done():
+			return &failure{request: "transfer_progress", message: ctx.Err().Error(), unsent: true}
+		}
+	}
+	return s.rest.send(ctx, encodeTransferProgress(channel, progress), nil)
+}
+
+// transferPause is given instead where the question was not answered.
+const transferPause = 500 * time.Millisecond

@@ -126,7 +126,7 @@ func readArgs(args []string) (entry orchestrator.Entry, number string, ours bool
 		number = sanitize(args[2], numberRunes)
 	}
 	switch e := orchestrator.Entry(args[1]); e {
-	case orchestrator.EntryIn, orchestrator.EntryAgent:
+	case orchestrator.EntryIn, orchestrator.EntryAgent, orchestrator.EntryLink:
 		return e, number, false
 	}
 	return "", "", false

@@ -127,6 +127,8 @@ func (a *Asterisk) pjsip(cfg Config) *page {
 		contact = "contact=" + cfg.TrunkContact
 	}
 	trunk.fill("contact=sip:192.0.2.10:5060", contact)
+	trunk.fill("match=192.0.2.20", "match="+LinkIP)
+	trunk.fill("contact=sip:192.0.2.20:5060", "")
 	p.add(trunk.text + "\n[anonymous](rm-trunk)\n")
 	if p.err == nil {
 		p.err = trunk.err
@@ -217,7 +219,7 @@ func (a *Asterisk) ownFiles() map[string]string {
 	for _, name := range []string{"ccss", "cdr", "cel", "features", "manager", "pjproject", "queuerules", "stasis", "udptl"} {
 		files[name+".conf"] = "[general]\n" // Present, so that the log holds no error about its absence.
 	}
-	files["acl.conf"], files["websocket_client.conf"] = "", ""
+	files["acl.conf"], files["websocket_client.conf"], files["amd.conf"] = "", "", ""
 	return files
 }
 

@@ -22,6 +22,10 @@ type Harness interface {
 	// Call places a call from the trunk and returns as soon as it is on its
 	// way. Number and name go as they are into what the far end presents.
 	Call(to string, from orchestrator.Party) (Far, error)
+	// Link places a call from another switch of ours, like Call.
+	Link(to string, from orchestrator.Party) (Far, error)
+	// Trunk is who answers the numbers dialled through Stage.Trunk.
+	Trunk() Called
 	// Phone is the n-th desk phone, 0 to 2, registered at the beginning.
 	Phone(n int) Phone
 	// Cut breaks the connections between every running adapter and the
@@ -36,6 +40,8 @@ type Harness interface {
 type Stage struct {
 	Number  string // calls to it from the trunk reach us
 	Code    string // a feature code that reaches us when a desk phone dials it
+	Inward  string // calls to it from another switch of ours reach us
+	Trunk   string // an endpoint that numbers are dialled through
 	Nowhere string // an endpoint that exists but that no phone has registered
 	Unknown string // an endpoint that does not exist
 
@@ -66,16 +72,21 @@ const (
 	Deaf     Conduct = "deaf"     // never replies at all
 )
 
+// Called is somebody whom calls can reach.
+type Called interface {
+	// Behave sets what they do with calls from now on and forgets those they
+	// had, hanging up any that are left.
+	Behave(c Conduct) error
+	// Rung is every call that reached them since Behave, oldest first, whatever
+	// became of it.
+	Rung() []Far
+}
+
 // Phone is a desk phone registered to the switch.
 type Phone interface {
+	Called
 	// Endpoint is the switch's own name for the phone.
 	Endpoint() string
-	// Behave sets what the phone does with calls from now on and forgets those
-	// it had, hanging up any that are left.
-	Behave(c Conduct) error
-	// Rung is every call that reached the phone since Behave, oldest first,
-	// whatever became of it.
-	Rung() []Far
 	// Dial calls a number from this phone.
 	Dial(number string) (Far, error)
 	// Unregister takes the phone off the switch, Register puts it back.
@@ -114,4 +125,6 @@ type Far interface {
 	Pressed() string
 	// Shown is the caller as the phone displays it.
 	Shown() orchestrator.Party
+	// Dialled is the number by which a call through the trunk reached it.
+	Dialled() string
 }

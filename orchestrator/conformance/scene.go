@@ -43,6 +43,7 @@ func (s *scene) clear() {
 	for n := range 3 {
 		s.must(s.h.Phone(n).Behave(Rings))
 	}
+	s.must(s.h.Trunk().Behave(Rings))
 }
 
 func (s *scene) must(err error) {
@@ -143,9 +144,14 @@ func (s *scene) dial(n int) orchestrator.Dial {
 // behave.
 func (s *scene) rung(n int) Far {
 	s.Helper()
-	p := s.h.Phone(n)
-	s.until(fmt.Sprintf("phone %d rings", n), func() bool { return len(p.Rung()) > 0 })
-	far := p.Rung()[0]
+	return s.reached(fmt.Sprintf("phone %d rings", n), s.h.Phone(n))
+}
+
+// reached is the one call that somebody has since they were told how to behave.
+func (s *scene) reached(what string, who Called) Far {
+	s.Helper()
+	s.until(what, func() bool { return len(who.Rung()) > 0 })
+	far := who.Rung()[0]
 	s.fars = append(s.fars, far)
 	return far
 }

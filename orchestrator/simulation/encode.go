@@ -18,6 +18,7 @@ var (
 	wordForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 	soundForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_/-]{0,127}$`)
 	fileForm     = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`)
+	numberForm   = regexp.MustCompile(`^(\+?[0-9*#]{1,40})?$`)
 	exitForm     = regexp.MustCompile(`^[A-Za-z0-9*#+][A-Za-z0-9*#+_.-]{0,63}$`)
 	uuidForm     = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	endpointForm = regexp.MustCompile(`^[A-Za-z0-9]+/[A-Za-z0-9_.+-]{1,64}$`)
@@ -28,7 +29,8 @@ func malformed(a orchestrator.Action) string {
 	switch a := a.(type) {
 	case orchestrator.Dial:
 		return first(!uuidForm.MatchString(string(a.Leg)), "leg is not a UUID",
-			!endpointForm.MatchString(a.Endpoint), "endpoint is malformed", a.Timeout <= 0, "no timeout")
+			!endpointForm.MatchString(a.Endpoint), "endpoint is malformed", a.Timeout <= 0, "no timeout",
+			!numberForm.MatchString(a.Number), "number is malformed")
 	case orchestrator.SendDigits:
 		return first(!digitsForm.MatchString(a.Digits), "digits are malformed")
 	case orchestrator.StartMusic:
@@ -36,6 +38,8 @@ func malformed(a orchestrator.Action) string {
 	case orchestrator.Release:
 		return first(a.Context != "" && !wordForm.MatchString(a.Context), "context is malformed",
 			a.Extension != "" && !exitForm.MatchString(a.Extension), "extension is malformed")
+	case orchestrator.Join:
+		return first(!uuidForm.MatchString(string(a.Bridge)), "bridge is not a UUID")
 	case orchestrator.Connect:
 		return first(!uuidForm.MatchString(string(a.Bridge)), "bridge is not a UUID")
 	case orchestrator.Play:

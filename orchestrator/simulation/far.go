@@ -40,6 +40,7 @@ type Far struct {
 	tone    int
 	pressed string
 	shown   orchestrator.Party
+	dialled string // by which it was reached through a trunk
 }
 
 // Ringing, Up and Ended are where the far end believes its call to be.
@@ -60,6 +61,9 @@ func (f *Far) Pressed() string { return f.pressed }
 // Shown is the caller as the phone displays it.
 func (f *Far) Shown() orchestrator.Party { return f.shown }
 
+// Dialled is the number this far end was reached by through a trunk.
+func (f *Far) Dialled() string { return f.dialled }
+
 // Leg is the leg's id, "" in the fallback.
 func (f *Far) Leg() orchestrator.LegID {
 	if f.leg == nil {
@@ -74,9 +78,19 @@ func (s *Switch) Call(to string, from orchestrator.Party, who Person) *Far {
 	return s.arrive(&leg{entry: orchestrator.EntryIn, dialled: to, caller: clean(from)}, &Far{person: who})
 }
 
+// Link is a call from another switch of ours. Without a connection to us it is
+// refused, because the other switch has somewhere else to send it.
+func (s *Switch) Link(to string, from orchestrator.Party, who Person) *Far {
+	return s.arrive(&leg{entry: orchestrator.EntryLink, dialled: to, caller: clean(from)}, &Far{person: who})
+}
+
 func (s *Switch) arrive(l *leg, f *Far) *Far {
 	f.sw = s
 	if s.port == nil || !s.port.open {
+		if l.entry == orchestrator.EntryLink {
+			f.ended(causeNobody, 503)
+			return f
+		}
 		f.fallback()
 		return f
 	}
@@ -91,6 +105,9 @@ func (s *Switch) arrive(l *leg, f *Far) *Far {
 	})
 	return f
 }
+
+// causeNobody is Q.850 "network out of order".
+const causeNobody = 38
 
 // live is the leg while it is on the switch and ours.
 func (f *Far) live() *leg {

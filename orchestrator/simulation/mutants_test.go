@@ -142,7 +142,7 @@ var ofTheSwitch = []mutant{
 	{"a cancelled dial rings later", "simulation/switch.go", "l.reply.Stop()\n", "", ""},
 	{"a hangup before its dial is forgotten", "simulation/act.go", "s.spend(a.Leg) // should its dial still be on the way", "", ""},
 	{"a dial given twice rings twice", "simulation/act.go", "if s.leg(a.Leg) != nil {\n\t\treturn orchestrator.ResultAlready, \"\"\n\t}\n\tif s.spent[a.Leg] {", "if false {", ""},
-	{"connecting does not stop the prompt", "simulation/act.go", "s.silence(l, true)\n\t\ts.leave(l, true)", "s.leave(l, true)", ""},
+	{"connecting does not stop the prompt", "simulation/switch.go", "s.silence(l, true)\n\ts.leave(l, true)", "s.leave(l, true)", ""},
 	{"a snapshot without stamps", "simulation/switch.go", "Leg: l.id, Stamp: l.stamp,", "Leg: l.id,", ""},
 	{"control characters reach the floor", "simulation/encode.go", "if unicode.IsControl(r) || r == utf8.RuneError {", "if unicode.IsControl(r) && r > 0x7f || r == utf8.RuneError {", ""},
 	{"anything is sent as digits", "simulation/encode.go", "`^[0-9*#A-D]{1,32}$`", "`.`", ""},

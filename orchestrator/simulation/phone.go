@@ -14,6 +14,7 @@ type Phone struct {
 	sw        *Switch
 	endpoint  string
 	reachable bool
+	trunk     bool   // carries many calls, by their numbers
 	foreign   bool   // in a call that is not ours
 	calls     []*Far // ringing or up
 	told      bool   // in use, as last reported
@@ -23,6 +24,14 @@ type Phone struct {
 func (s *Switch) AddPhone(endpoint string, who Person) *Phone {
 	p := &Phone{sw: s, endpoint: endpoint, reachable: true, Person: who}
 	s.phones = append(s.phones, p)
+	return p
+}
+
+// AddTrunk puts a trunk on the switch: who answers the numbers dialled through
+// it. It is no device anybody watches.
+func (s *Switch) AddTrunk(endpoint string, who Person) *Phone {
+	p := s.AddPhone(endpoint, who)
+	p.trunk = true
 	return p
 }
 
@@ -70,7 +79,7 @@ func (p *Phone) reach(on bool) {
 	}
 }
 
-func (p *Phone) inUse() bool { return p.foreign || len(p.calls) > 0 }
+func (p *Phone) inUse() bool { return !p.trunk && (p.foreign || len(p.calls) > 0) }
 
 // note reports being in use if that changed.
 func (p *Phone) note() {

@@ -151,6 +151,9 @@ func (s *Switch) Snapshot() orchestrator.Snapshot {
 		snap.Bridges = append(snap.Bridges, x)
 	}
 	for _, p := range s.phones {
+		if p.trunk {
+			continue
+		}
 		snap.Endpoints = append(snap.Endpoints, orchestrator.SnapshotEndpoint{
 			Endpoint: p.endpoint, Reachable: p.reachable, InUse: p.inUse(),
 		})

@@ -57,6 +57,7 @@ type Call struct {
 	direction Direction
 	peer      string
 	name      string
+	dialled   string
 	header    func(name string) []string
 	created   time.Time
 	trace     *trace
@@ -112,6 +113,9 @@ func (c *Call) Peer() string { return c.peer }
 
 // PeerName is the display name of the caller, unescaped; empty for outgoing calls.
 func (c *Call) PeerName() string { return c.name }
+
+// Dialled is the number an incoming call was sent to, from the request URI; empty for outgoing calls.
+func (c *Call) Dialled() string { return c.dialled }
 
 // Header is the first header of that name in the incoming INVITE, or empty. Names are case-insensitive.
 func (c *Call) Header(name string) string {

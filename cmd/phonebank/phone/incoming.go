@@ -16,6 +16,7 @@ func (p *Phone) serve(d *diago.DialogServerSession) {
 	c := p.newCall(d.InviteRequest.CallID().Value(), Incoming)
 	c.dialog = d
 	c.header = headersOf(d.InviteRequest)
+	c.dialled = unescapeUser(d.InviteRequest.Recipient.User)
 	if from := d.InviteRequest.From(); from != nil {
 		c.peer = unescapeUser(from.Address.User)
 		c.name = unescapeName(from.DisplayName)

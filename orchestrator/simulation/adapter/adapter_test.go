@@ -81,6 +81,7 @@ func TestSlowReceiver(t *testing.T) {
 type harness struct {
 	host   *adapter.Host
 	phones []*phone
+	trunk  *phone
 }
 
 func newHarness(t *testing.T, q simulation.Quirks) *harness {
@@ -94,13 +95,15 @@ func newHarness(t *testing.T, q simulation.Quirks) *harness {
 			h.phones = append(h.phones, p)
 		}
 		s.AddPhone("SIM/1009", nil).Unregister()
+		h.trunk = &phone{host: h.host, conduct: conformance.Rings}
+		h.trunk.Phone = s.AddTrunk("SIM/trunk", h.trunk)
 	})
 	return h
 }
 
 func (h *harness) Stage() conformance.Stage {
 	return conformance.Stage{
-		Number: "100", Code: "*11", Nowhere: "SIM/1009", Unknown: "SIM/4242",
+		Number: "100", Code: "*11", Inward: "1001", Trunk: "SIM/trunk", Nowhere: "SIM/1009", Unknown: "SIM/4242",
 		Prompt:  []orchestrator.Media{{Sound: "short"}},
 		Long:    []orchestrator.Media{{Sound: "long"}},
 		Missing: []orchestrator.Media{{Sound: "missing"}},
@@ -117,6 +120,14 @@ func (h *harness) Call(to string, from orchestrator.Party) (conformance.Far, err
 	h.host.With(func(s *simulation.Switch) { f.Far = s.Call(to, from, nil) })
 	return f, nil
 }
+
+func (h *harness) Link(to string, from orchestrator.Party) (conformance.Far, error) {
+	f := &far{host: h.host}
+	h.host.With(func(s *simulation.Switch) { f.Far = s.Link(to, from, nil) })
+	return f, nil
+}
+
+func (h *harness) Trunk() conformance.Called { return h.trunk }
 
 func (h *harness) Cut(testing.TB) {
 	h.host.With(func(s *simulation.Switch) { s.Cut("the cable was pulled") })
@@ -209,6 +220,7 @@ func (f *far) Up() (is bool)      { _ = f.do(func() { is = f.Far.Up() }); return
 func (f *far) Ended() (is bool)   { _ = f.do(func() { is = f.Far.Ended() }); return is }
 func (f *far) Status() (n int)    { _ = f.do(func() { n = f.Far.Status() }); return n }
 
+func (f *far) Dialled() (to string)          { _ = f.do(func() { to = f.Far.Dialled() }); return to }
 func (f *far) Pressed() (keys string)        { _ = f.do(func() { keys = f.Far.Pressed() }); return keys }
 func (f *far) Shown() (p orchestrator.Party) { _ = f.do(func() { p = f.Far.Shown() }); return p }
 
