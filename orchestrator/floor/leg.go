@@ -165,7 +165,11 @@ func (f *Floor) closeAgent(c *call, l *leg, e o.LegEnded, closed o.LegClosed) {
 		f.emit(o.CallEnding{Call: c.ID, Outcome: o.Outcome{Result: o.ResultCompleted, Reason: o.ReasonTalked}})
 		f.emit(closed)
 		f.dropLink(c, "the agent is gone")
-		f.order(c, o.Hangup{Leg: c.Leg, Cause: o.CauseNormal})
+		for _, id := range c.Legs { // who transferred it a moment ago too
+			if l := f.Legs[id]; l.Role != o.RoleLink {
+				f.order(c, o.Hangup{Leg: id, Cause: o.CauseNormal})
+			}
+		}
 	default:
 		f.emit(closed)
 	}
@@ -234,7 +238,7 @@ func (f *Floor) commandDone(e o.CommandDone) {
 			f.playDone(o.PlayDone{Leg: do.Leg, Play: do.Play, Status: o.PlayFailed})
 		}
 	}
-	if e.Result != o.ResultRejected {
+	if e.Result != o.ResultRejected || isAnswer(e.Do) {
 		// Its fate is unknown, or the switch does not know the leg: the
 		// snapshot tells.
 		f.ask(o.Resync{Switch: l.Switch})
@@ -249,6 +253,14 @@ func ends(a o.Action) bool {
 		return true
 	}
 	return false
+}
+
+// isAnswer is an answer to a transfer. If the switch refuses it the two may be
+// left apart, and no deadline of ours would notice.
+func isAnswer(a o.Action) bool {
+	_, accept := a.(o.AcceptTransfer)
+	_, reject := a.(o.RejectTransfer)
+	return accept || reject
 }
 
 // dialFailed is a dial the switch would not even begin: no phone there, or
