@@ -8,8 +8,8 @@ import (
 // they stand still until it is back, or until it is given up.
 func (f *Floor) switchLost(id o.SwitchID, reason string) {
 	if p := f.Switches[id]; p == nil || p.Attached {
-		f.cutOffers(id)
 		f.emit(o.SwitchDetached{Switch: id, Reason: reason})
+		f.cutOffers(id)
 		f.settleAt(id)
 	}
 }
@@ -222,7 +222,7 @@ func (f *Floor) resume(c *call, there map[o.LegID]o.SnapshotLeg, gap bool) {
 func (f *Floor) stray(c *call, there map[o.LegID]o.SnapshotLeg) (stray []o.LegID) {
 	for _, id := range c.Legs {
 		_, carried := there[id]
-		needed := c.Offer != nil && c.Offer.Leg == id || c.Link != nil && (c.Link.Out == id || c.Link.In == id)
+		needed := c.Offer != nil && c.Offer.Leg == id || c.Link.has(id)
 		if carried && id != c.Leg && id != c.AgentLeg && !needed && c.Ending == nil {
 			stray = append(stray, id)
 		}

@@ -134,9 +134,10 @@ func (f *Floor) closeCaller(c *call, out o.Outcome, closed o.LegClosed) {
 		f.emit(o.PlayEnded{Call: c.ID, Leg: c.Leg, Play: c.Play, Status: o.PlayStopped})
 	}
 	f.emit(closed)
+	lk := c.Link
 	f.dropLink(c, "the caller is gone")
 	for _, id := range c.Legs {
-		if l := f.Legs[id]; l != nil && l.State == o.LegIsUp && l.Role != o.RoleLink {
+		if l := f.Legs[id]; l != nil && l.State == o.LegIsUp && !lk.has(id) {
 			f.order(c, o.Hangup{Leg: id, Cause: o.CauseNormal})
 		}
 	}

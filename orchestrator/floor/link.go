@@ -18,6 +18,8 @@ type link struct {
 	Far o.BridgeID // the bridge there
 }
 
+func (lk *link) has(id o.LegID) bool { return lk != nil && (lk.Out == id || lk.In == id) }
+
 // A ticket is the number a link dials: its leg's id in digits alone, because
 // that is what every trunk passes on. Each four hexadecimal digits of the id
 // become five decimal ones.
@@ -138,7 +140,9 @@ func (f *Floor) dropLink(c *call, reason string) {
 			f.order(c, o.Hangup{Leg: id, Cause: o.CauseNormal})
 		}
 	}
-	f.command(lk.To, string(c.ID), o.CloseBridge{Bridge: lk.Far})
+	if lk.In != "" { // else it was not made yet
+		f.command(lk.To, string(c.ID), o.CloseBridge{Bridge: lk.Far})
+	}
 }
 
 // linkEnded is an end of a link that closed. One that nobody hung up has
@@ -149,9 +153,8 @@ func (f *Floor) linkEnded(c *call, closed o.LegClosed) {
 	if c == nil {
 		return
 	}
-	broken := c.Link != nil && (c.Link.Out == closed.Leg || c.Link.In == closed.Leg)
 	switch {
-	case !broken || c.Ending != nil:
+	case !c.Link.has(closed.Leg) || c.Ending != nil:
 	case c.Offer != nil:
 		f.connectFailed(c)
 	default:

@@ -204,10 +204,18 @@ const trouble = o.Millis(2000)
 func (f *Floor) connectFailed(c *call) {
 	f.ask(o.Resync{Switch: c.Switch})
 	bridge := c.Offer.Bridge
+	if lk := c.Link; lk != nil {
+		f.ask(o.Resync{Switch: lk.To})
+		if l := f.Legs[lk.Out]; l == nil || l.State != o.LegIsUp {
+			bridge = "" // not made yet
+		}
+	}
 	if f.inBridge(c.Leg, bridge) {
 		f.order(c, o.Separate{Leg: c.Leg, Bridge: bridge})
 	}
-	f.order(c, o.CloseBridge{Bridge: bridge})
+	if bridge != "" {
+		f.order(c, o.CloseBridge{Bridge: bridge})
+	}
 	f.offerOver(c, failure{outcome: o.OfferCancelled, cause: o.CauseNormal, rest: trouble})
 	f.waitOn(c)
 }

@@ -18,6 +18,7 @@ type book struct {
 	versions  map[string]orchestrator.Queue // by id and version
 	people    map[orchestrator.AgentID]orchestrator.Agent
 	phones    map[orchestrator.PhoneID]orchestrator.Phone
+	pbxs      map[orchestrator.SwitchID]orchestrator.PBX
 	reachable map[string]bool // by endpoint
 
 	attached map[orchestrator.SwitchID]time.Time // since when
@@ -47,6 +48,7 @@ type bookCall struct {
 	offer    *bookOffer // open
 	agent    orchestrator.AgentID
 	agentLeg orchestrator.LegID // of who talks
+	link     *orchestrator.LinkOpened
 	internal bool
 	ending   bool
 	released bool
@@ -93,6 +95,7 @@ func newBook() *book {
 		queues:   map[orchestrator.QueueID]orchestrator.Queue{},
 		versions: map[string]orchestrator.Queue{},
 		people:   map[orchestrator.AgentID]orchestrator.Agent{},
+		pbxs:     map[orchestrator.SwitchID]orchestrator.PBX{},
 		phones:   map[orchestrator.PhoneID]orchestrator.Phone{}, reachable: map[string]bool{},
 		attached: map[orchestrator.SwitchID]time.Time{},
 		calls:    map[orchestrator.CallID]*bookCall{}, legs: map[orchestrator.LegID]*bookLeg{},
@@ -197,6 +200,9 @@ func (b *book) foldConfig(c orchestrator.Config) {
 	}
 	for _, a := range c.Agents {
 		b.people[a.ID] = a
+	}
+	for _, p := range c.Switches {
+		b.pbxs[p.ID] = p
 	}
 	for _, p := range c.Phones {
 		b.phones[p.ID] = p
@@ -313,6 +319,10 @@ func (b *book) foldCall(at time.Time, deed orchestrator.Deed) {
 			internal: d.Direction == orchestrator.CallInternal, spent: map[string]time.Duration{},
 		}
 		b.open = append(b.open, d.Call)
+	case orchestrator.LinkOpened:
+		b.call(d.Call).link = &d
+	case orchestrator.LinkClosed:
+		b.call(d.Call).link = nil
 	case orchestrator.NodeEntered:
 		b.phase(b.call(d.Call), at, orchestrator.PhaseFlow)
 	case orchestrator.CallQueued:
@@ -353,6 +363,7 @@ func (b *book) foldCall(at time.Time, deed orchestrator.Deed) {
 		c := b.call(d.Call)
 		b.phase(c, at, orchestrator.PhaseFlow)
 		c.leg, c.agent, c.agentLeg, c.held = d.Party, "", "", false
+		c.pbx = b.legs[d.Party].pbx
 	case orchestrator.CallReleased:
 		b.call(d.Call).released = true
 	case orchestrator.CallEnding:

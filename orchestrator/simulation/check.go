@@ -47,11 +47,13 @@ func (w *World) atEnd() {
 	for _, c := range w.checkers {
 		c.end()
 	}
-	if n := w.sw.Legs(); n > 0 {
-		w.fail("liveness: %d legs are left on the switch: %+v", n, w.sw.Snapshot().Legs)
-	}
-	if b := w.sw.Snapshot().Bridges; len(b) > 0 {
-		w.fail("liveness: bridges are left on the switch: %+v", b)
+	for _, x := range w.wires {
+		if n := x.sw.Legs(); n > 0 {
+			w.fail("liveness: %d legs are left on switch %s: %+v", n, x.sw.ID(), x.sw.Snapshot().Legs)
+		}
+		if b := x.sw.Snapshot().Bridges; len(b) > 0 {
+			w.fail("liveness: bridges are left on switch %s: %+v", x.sw.ID(), b)
+		}
 	}
 	w.folds()
 }

@@ -22,41 +22,46 @@ const tolerated = 20 * time.Second
 func (p *presence) fact(orchestrator.Fact) {}
 
 func (p *presence) step(in orchestrator.Input, _ orchestrator.Effects) {
-	if p.w.wire.down || p.w.book.attached[p.w.sw.ID()].IsZero() {
-		clear(p.since)
-		return
-	}
 	p.seen = map[string]bool{}
-	there := map[orchestrator.LegID]bool{}
-	for _, l := range p.w.sw.legs {
-		there[l.id] = true
-		if l.stamp == (orchestrator.Stamp{}) {
-			continue
-		}
-		if known := p.w.book.legs[l.id]; known == nil || known.closed {
-			p.differs(in.At, "leg "+string(l.id)+" is on the switch and unknown to the floor")
+	for _, x := range p.w.wires {
+		if !x.down && !p.w.book.attached[x.sw.ID()].IsZero() {
+			p.compare(in.At, x)
 		}
 	}
-	for _, l := range p.w.book.legs { // order-free: each is looked at by itself
-		if !l.closed && !there[l.id] {
-			p.differs(in.At, "leg "+string(l.id)+" is open for the floor and not on the switch")
-		}
-	}
-	for what := range p.since { // order-free: forgets what is mended
+	for what := range p.since { // order-free: forgets what is mended, or cannot be known
 		if !p.seen[what] {
 			delete(p.since, what)
 		}
 	}
 }
 
-func (p *presence) differs(at time.Time, what string) {
+// compare looks at one switch that can be heard.
+func (p *presence) compare(at time.Time, x *wire) {
+	there := map[orchestrator.LegID]bool{}
+	for _, l := range x.sw.legs {
+		there[l.id] = true
+		if l.stamp == (orchestrator.Stamp{}) {
+			continue
+		}
+		if known := p.w.book.legs[l.id]; known == nil || known.closed {
+			p.differs(at, x, "leg "+string(l.id)+" is on the switch and unknown to the floor")
+		}
+	}
+	for _, l := range p.w.book.legs { // order-free: each is looked at by itself
+		if l.pbx == x.sw.ID() && !l.closed && !there[l.id] {
+			p.differs(at, x, "leg "+string(l.id)+" is open for the floor and not on the switch")
+		}
+	}
+}
+
+func (p *presence) differs(at time.Time, x *wire, what string) {
 	p.seen[what] = true
 	began, ok := p.since[what]
 	if !ok {
 		p.since[what] = at
 		return
 	}
-	if since := later(began, p.w.wire.mended); at.Sub(since) > tolerated {
+	if since := later(began, x.mended); at.Sub(since) > tolerated {
 		p.w.fail("I5: for %s, %s", at.Sub(since), what)
 	}
 }

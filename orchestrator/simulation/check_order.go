@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"ringmaster/orchestrator"
@@ -77,10 +78,17 @@ func (b *book) serves(a *bookAgent, c *bookCall) bool {
 	}
 	for _, qa := range q.Agents {
 		if qa.Agent == a.id {
-			return true
+			return b.reaches(c.pbx, a)
 		}
 	}
 	return false
+}
+
+// reaches reports whether a call on one switch can be brought to where the
+// agent sits.
+func (b *book) reaches(from orchestrator.SwitchID, a *bookAgent) bool {
+	to := b.phones[a.phone].Switch
+	return to == from || slices.ContainsFunc(b.pbxs[from].Links, func(l orchestrator.Link) bool { return l.To == to })
 }
 
 func (b *book) level(a *bookAgent, c *bookCall) int {

@@ -12,7 +12,7 @@ type pairs struct{ w *World }
 func (p *pairs) fact(o.Fact) {}
 
 func (p *pairs) step(in o.Input, out o.Effects) {
-	if p.w.book.attached[p.w.sw.ID()].IsZero() {
+	if !p.w.heard() {
 		return // nothing is ordered of a switch that cannot be heard
 	}
 	dialled, hung := map[o.LegID]o.Dial{}, map[o.LegID]bool{}
@@ -49,6 +49,9 @@ func (p *pairs) step(in o.Input, out o.Effects) {
 				break // on the line already
 			}
 			p.offered(d, dialled[d.Leg])
+			delete(dialled, d.Leg)
+		case o.LinkOpened:
+			p.want(dialled[d.Leg].Number == d.Ticket && d.Ticket != "", f, "is not dialled")
 			delete(dialled, d.Leg)
 		case o.OfferEnded:
 			if offer := p.w.book.offers[d.Offer]; offer == nil || !moved[offer.Leg] {

@@ -67,7 +67,7 @@ func (p *phases) offerEnded(d orchestrator.OfferEnded, f orchestrator.Fact) {
 }
 
 // connected holds that two who are told to hear each other do: both answered,
-// both in the bridge.
+// both in the bridge, or in the bridges at the two ends of a link.
 func (p *phases) connected(d orchestrator.CallConnected, f orchestrator.Fact) {
 	b := p.w.book
 	c, o := p.going(d.Call, f), b.offers[d.Offer]
@@ -75,11 +75,28 @@ func (p *phases) connected(d orchestrator.CallConnected, f orchestrator.Fact) {
 		p.want(c, f, false)
 		return
 	}
-	for _, id := range []orchestrator.LegID{c.leg, o.Leg} {
+	in := func(id orchestrator.LegID, bridge orchestrator.BridgeID) bool {
 		l := b.legs[id]
 		up := l != nil && (l.answered || p.w.plan.Faults.Panics) // an input that is set aside may be its LegUp
-		p.want(c, f, up && !l.closed && l.bridge == d.Bridge)
+		return up && !l.closed && l.bridge == bridge
 	}
+	p.want(c, f, in(c.leg, d.Bridge))
+	if c.link == nil {
+		p.want(c, f, in(o.Leg, d.Bridge) && b.legs[o.Leg].pbx == c.pbx)
+		return
+	}
+	far := b.farEnd(c)
+	p.want(c, f, far != nil && in(c.link.Leg, d.Bridge) && in(far.id, c.link.Bridge) && in(o.Leg, c.link.Bridge))
+}
+
+// farEnd is the link's leg at the agent's switch, nil before it is there.
+func (b *book) farEnd(c *bookCall) *bookLeg {
+	for _, l := range b.openLegs() {
+		if l.call == c.id && l.role == orchestrator.RoleLink && l.pbx == c.link.To && l.started.Compare(b.legs[c.link.Leg].started) >= 0 {
+			return l
+		}
+	}
+	return nil
 }
 
 func (p *phases) step(_ orchestrator.Input, _ orchestrator.Effects) {

@@ -23,6 +23,7 @@ type possible struct {
 
 // ledger is what the floor knows of one leg.
 type ledger struct {
+	on       o.SwitchID
 	dialled  string // the endpoint; "" if it arrived
 	rang     bool
 	up       bool
@@ -48,11 +49,16 @@ func (p *possible) step(in o.Input, out o.Effects) {
 		if p.fenced[c.Switch] {
 			p.w.fail("impossible: %T to switch %s, which another orchestrator took over", c.Do, c.Switch)
 		}
-		if c.Switch != p.w.sw.ID() || c.Lane == "" || c.ID.Epoch != p.w.floors || c.ID.Seq != in.Seq {
+		if p.w.wireOf(c.Switch).sw.ID() != c.Switch || c.Lane == "" || c.ID.Epoch != p.w.floors || c.ID.Seq != in.Seq {
 			p.w.fail("impossible: %T has no switch, no lane or a wrong id: %+v", c.Do, c)
 		}
 		if why := p.order(c.Do); why != "" {
 			p.w.fail("impossible: %T %+v: %s", c.Do, c.Do, why)
+		}
+		if l := p.legs[o.ActionLeg(c.Do)]; l != nil && l.on == "" {
+			l.on = c.Switch
+		} else if l != nil && l.on != c.Switch {
+			p.w.fail("impossible: %T %+v to switch %s, but the leg is on %s", c.Do, c.Do, c.Switch, l.on)
 		}
 	}
 }
@@ -62,7 +68,7 @@ func (p *possible) learn(e o.Event) {
 	switch e := e.(type) {
 	case o.SwitchSynced:
 		p.fenced[e.Switch] = false
-		p.learnAll(e.Snapshot, p.epochs[e.Switch] != e.Epoch)
+		p.learnAll(e, p.epochs[e.Switch] != e.Epoch)
 		p.epochs[e.Switch] = e.Epoch
 	case o.SwitchLost:
 		delete(p.epochs, e.Switch)
@@ -75,7 +81,7 @@ func (p *possible) learn(e o.Event) {
 		delete(p.epochs, e.Switch)
 	case o.LegOffered:
 		if p.legs[e.Leg] == nil {
-			p.legs[e.Leg] = &ledger{}
+			p.legs[e.Leg] = &ledger{on: e.Switch}
 		}
 	case o.LegUp:
 		p.leg(e.Leg).up = true
@@ -101,13 +107,13 @@ func isDial(a o.Action) bool {
 
 // learnAll is what a snapshot tells. Without a gap before it, a leg that is not
 // there yet may still come.
-func (p *possible) learnAll(snap o.Snapshot, gap bool) {
-	there := map[o.LegID]bool{}
+func (p *possible) learnAll(e o.SwitchSynced, gap bool) {
+	snap, there := e.Snapshot, map[o.LegID]bool{}
 	for _, s := range snap.Legs {
 		there[s.Leg] = true
 		l := p.legs[s.Leg]
 		if l == nil {
-			l = &ledger{dialled: s.Endpoint}
+			l = &ledger{on: e.Switch, dialled: s.Endpoint}
 			if s.Entry != "" {
 				l.dialled = ""
 			}
@@ -120,7 +126,7 @@ func (p *possible) learnAll(snap o.Snapshot, gap bool) {
 	}
 	for id, l := range p.legs { // order-free: each by itself
 		coming := !gap && l.dialled != "" && !l.rang && !l.up && !l.hungUp
-		if !there[id] && !l.ended && !coming {
+		if l.on == e.Switch && !there[id] && !l.ended && !coming {
 			l.ended = true
 			p.justGone[id] = true
 		}
@@ -239,7 +245,7 @@ func (p *possible) dial(a o.Dial) string {
 	}
 	p.legs[a.Leg] = &ledger{dialled: a.Endpoint}
 	for id, l := range p.legs { // order-free: any one is a fault
-		if id != a.Leg && l.dialled == a.Endpoint && !l.ended {
+		if id != a.Leg && l.dialled == a.Endpoint && !l.ended && a.Number == "" {
 			return "the phone is still in leg " + string(id)
 		}
 	}

@@ -36,7 +36,7 @@ func (w *World) call() {
 		number = pick(w.dice, w.plan.Config.Numbers...).Dialled
 	}
 	from := orchestrator.Party{Number: "+4930" + pick(w.dice, "1111", "2222", "3333"), Name: pick(w.dice, "", "Clara")}
-	f := w.sw.Call(number, from, c)
+	f := w.someWire().sw.Call(number, from, c)
 	if f.Ended() || f.Leg() == "" {
 		return
 	}

@@ -100,8 +100,30 @@ func NewPlan(seed uint64, calls int) Plan {
 	if p.Transfers == 100 { // hands free to take what is sent
 		p.Every = max(p.Every, 12*time.Second)
 	}
+	p.spread(newDice(seed, 4))
 	p.Quirks.DoesAttended, p.Quirks.PartsWhileAsked, p.Quirks.StaysTransferred = t.chance(50), t.chance(50), t.chance(50)
 	return p
+}
+
+// spread puts some of the phones on a second switch, mostly with links both
+// ways.
+func (p *Plan) spread(d dice) {
+	if !d.chance(40) {
+		return
+	}
+	c := &p.Config
+	c.Switches = append(c.Switches, orchestrator.PBX{ID: "west", Type: "simulated"})
+	for i := range c.Phones {
+		if d.chance(50) {
+			c.Phones[i].Switch = "west"
+		}
+	}
+	if d.chance(90) {
+		c.Switches[0].Links = []orchestrator.Link{{To: "west", Trunk: "SIM/west"}}
+	}
+	if d.chance(90) {
+		c.Switches[1].Links = []orchestrator.Link{{To: "pbx", Trunk: "SIM/pbx"}}
+	}
 }
 
 // draw makes the call centre.

@@ -18,7 +18,7 @@ type pinRead struct {
 func (w *World) asked(a orchestrator.Ask) {
 	switch what := a.What.(type) {
 	case orchestrator.Resync:
-		w.wire.resync()
+		w.wireOf(what.Switch).resync()
 	case orchestrator.ReadPIN:
 		p := &pinRead{ask: a, what: what}
 		if before := w.pins[what.Leg]; before != nil {

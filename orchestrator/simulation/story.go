@@ -147,7 +147,7 @@ func (s *story) open() {
 		s.names[string(s.plan.Config.Phones[i].ID)] = number(p.endpoint)
 	}
 	s.w.step(orchestrator.ConfigChanged{Change: s.plan.Config})
-	s.w.wire.connect()
+	s.w.connect()
 	s.pass(settle)
 	s.since() // the opening of the doors is the same in every story
 }
@@ -202,11 +202,11 @@ func (s *story) act(w []string) error {
 func (s *story) machine(what string) error {
 	switch what {
 	case "switch is cut off":
-		s.w.wire.cut()
+		s.w.wires[0].cut()
 	case "switch is back":
-		s.w.wire.reopen(0)
+		s.w.wires[0].reopen(0)
 	case "switch restarts":
-		s.w.sw.Restart()
+		s.w.wires[0].sw.Restart()
 	case "ringmaster is killed": // with its next decision, whose orders are lost
 		s.w.dying = true
 	default:
@@ -222,7 +222,7 @@ func (s *story) calls(w []string) error {
 		from.Number = w[4]
 		from.Name = strings.Join(w[5:], " ")
 	}
-	f := s.w.sw.Call(w[2], from, nil)
+	f := s.w.wires[0].sw.Call(w[2], from, nil)
 	s.people[w[0]] = f
 	s.names[string(f.Leg())] = w[0]
 	return nil

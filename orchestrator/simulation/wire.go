@@ -10,6 +10,7 @@ import (
 // runner, an adapter and a network do to commands and events on their way.
 type wire struct {
 	w    *World
+	sw   *Switch
 	port *Port
 
 	life     int                  // grows when what is on its way is lost
@@ -24,8 +25,8 @@ type wire struct {
 	reopened *Timer
 }
 
-func newWire(w *World) *wire {
-	return &wire{w: w, lanes: map[string]time.Time{}, streams: map[string]time.Time{}}
+func newWire(w *World, sw *Switch) *wire {
+	return &wire{w: w, sw: sw, lanes: map[string]time.Time{}, streams: map[string]time.Time{}}
 }
 
 // latency of one passage.
@@ -45,7 +46,7 @@ func (x *wire) connect() {
 	x.fresh()
 	x.down, x.fenced, x.mended = false, false, x.w.clock.Now()
 	x.reopened.Stop()
-	x.port = x.w.sw.Connect(x.take)
+	x.port = x.sw.Connect(x.take)
 }
 
 // fresh loses what is on its way.
@@ -243,7 +244,7 @@ func (x *wire) taken() {
 	if x.down {
 		return
 	}
-	other := x.w.sw.Connect(func(orchestrator.Event) {})
+	other := x.sw.Connect(func(orchestrator.Event) {})
 	x.fenced = true
 	x.w.clock.After(x.w.dice.between(5*time.Second, 30*time.Second), func() {
 		if x.fenced {

@@ -32,6 +32,9 @@ func (w *World) heal() {
 		p.Register()
 		p.Foreign(false)
 	}
+	for _, t := range w.trunks {
+		t.Down(false)
+	}
 }
 
 // often has do happen again and again until the end.
@@ -47,9 +50,10 @@ func (w *World) often(is bool, end, mean time.Duration, do func()) {
 // trouble is the faults that come at a time of their own.
 func (w *World) trouble(end time.Duration) {
 	f := w.plan.Faults
-	w.often(f.Cuts, end, 90*time.Second, w.wire.cut)
-	w.often(f.Restarts, end, 200*time.Second, w.sw.Restart)
-	w.often(f.Takeovers, end, 200*time.Second, w.wire.taken)
+	w.often(f.Cuts, end, 90*time.Second, func() { w.someWire().cut() })
+	w.often(f.Restarts, end, 200*time.Second, func() { w.someWire().sw.Restart() })
+	w.often(f.Takeovers, end, 200*time.Second, func() { w.someWire().taken() })
+	w.often(f.Cuts && len(w.trunks) > 0, end, 60*time.Second, w.cutTrunk)
 	w.often(f.Crashes, end, 60*time.Second, func() {
 		if w.dead {
 			return

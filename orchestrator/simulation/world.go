@@ -18,9 +18,9 @@ type World struct {
 	plan   Plan
 	dice   dice
 	clock  *Clock
-	sw     *Switch
 	phones []*Phone
-	wire   *wire
+	wires  []*wire
+	trunks []*Trunk
 	pins   map[orchestrator.LegID]*pinRead
 	calm   bool // faults are over
 
@@ -109,14 +109,14 @@ func newWorld(p Plan) *World {
 	if p.Coarse > 0 {
 		w.dice.grain = p.Coarse
 	}
-	w.sw = NewSwitch("pbx", w.clock)
-	w.sw.Quirks = p.Quirks
-	w.sw.Object = func(text string) { w.fail("impossible: %s", text) }
-	w.wire = newWire(w)
+	for i, pbx := range p.Config.Switches {
+		w.addSwitch(pbx.ID, i)
+	}
+	w.layTrunks()
 	w.book = newBook()
 	w.checkers = checkers(w)
 	for _, ph := range p.Config.Phones {
-		w.phones = append(w.phones, w.sw.AddPhone(ph.Endpoint, &desk{w: w}))
+		w.phones = append(w.phones, w.wireOf(ph.Switch).sw.AddPhone(ph.Endpoint, &desk{w: w}))
 	}
 	w.floor = floor.New(w.floorConfig())
 	return w
@@ -139,7 +139,7 @@ func (w *World) play() {
 		}
 	}()
 	w.step(orchestrator.ConfigChanged{Change: w.plan.Config})
-	w.wire.connect()
+	w.connect()
 	w.schedule()
 	for w.failure == nil && w.next() {
 		if len(w.tape.Inputs) > maxSteps || w.clock.Now().Sub(begin) > maxSpan {
@@ -148,7 +148,7 @@ func (w *World) play() {
 	}
 	if w.failure == nil {
 		if w.plan.Faults != (Faults{}) {
-			w.wire.resync() // whatever a lost command left behind shows in a snapshot
+			w.resync() // whatever a lost command left behind shows in a snapshot
 		}
 		for w.failure == nil && w.next() {
 		}
@@ -201,7 +201,7 @@ func (w *World) step(e orchestrator.Event) {
 		// anew and has it look at its switches.
 		w.rebuild()
 		e = orchestrator.InputFailed{Event: fmt.Sprintf("%T", e), Panic: "simulated"}
-		w.wire.resync()
+		w.resync()
 	}
 	w.seq++
 	in := orchestrator.Input{Seq: w.seq, At: w.clock.Now(), Event: e}
@@ -214,7 +214,7 @@ func (w *World) step(e orchestrator.Event) {
 		return
 	}
 	for _, c := range out.Commands {
-		w.wire.send(c)
+		w.wireOf(c.Switch).send(c)
 	}
 	for _, a := range out.Asks {
 		w.asked(a)
@@ -259,7 +259,9 @@ func Digest(out orchestrator.Effects) string {
 // image of before and the facts since, as a journal gives them.
 func (w *World) crash() {
 	w.dying, w.dead = false, true
-	w.wire.die()
+	for _, x := range w.wires {
+		x.die()
+	}
 	clear(w.pins)
 	down := w.dice.between(500*time.Millisecond, 20*time.Second)
 	if w.plan.Exact {
@@ -274,7 +276,7 @@ func (w *World) crash() {
 			// What was attached before is not attached now.
 			w.step(orchestrator.SwitchLost{Switch: id, Reason: "restart"})
 		}
-		w.wire.connect()
+		w.connect()
 	})
 }
 
