@@ -42,21 +42,20 @@ func (e *ears) step(in o.Input, _ o.Effects) {
 
 func (e *ears) together(at time.Time) {
 	b := e.w.book
-	if e.w.wire.down || b.attached[e.w.sw.ID()].IsZero() {
+	if !e.w.heard() {
 		clear(e.apart)
 		return
 	}
 	for _, id := range b.open {
 		c := b.calls[id]
-		caller, agent := e.w.sw.leg(c.leg), e.w.sw.leg(c.agentLeg)
-		heard := caller != nil && agent != nil && caller.bridge != nil && caller.bridge == agent.bridge
+		heard := e.w.within(c.leg, func(l *leg) bool { return l.id == c.agentLeg })
 		if c.phase != o.PhaseTalking || c.ending || heard {
 			delete(e.apart, id)
 			continue
 		}
 		if since, known := e.apart[id]; !known {
 			e.apart[id] = at
-		} else if at.Sub(later(since, e.w.wire.mended)) > tolerated {
+		} else if at.Sub(later(since, e.w.mended())) > tolerated {
 			e.w.fail("ears: call %s is told to talk to %s; on the switch they are apart for %s", id, c.agent, at.Sub(since))
 		}
 	}
@@ -74,7 +73,7 @@ func (e *ears) count(at time.Time) {
 			e.off[a.id] -= d
 		}
 		told := a.state == o.AgentTalking || a.state == o.AgentHolding
-		with := a.loggedIn && e.w.sw.withCustomer(e.w.book.phones[a.phone].Endpoint)
+		with := a.loggedIn && e.w.withCustomer(e.w.book.phones[a.phone])
 		if told != e.told[a.id] || with != e.with[a.id] {
 			e.n[a.id]++
 		}
@@ -82,15 +81,15 @@ func (e *ears) count(at time.Time) {
 	}
 }
 
-// withCustomer reports whether a call from outside is in one bridge with a leg
-// that we dialled to this phone.
-func (s *Switch) withCustomer(endpoint string) bool {
-	for _, l := range s.legs {
-		if l.entry != "" || l.endpoint != endpoint || l.bridge == nil {
-			continue
-		}
-		for _, other := range l.bridge.legs {
-			if other.entry == o.EntryIn {
+// withCustomer reports whether a leg that we dialled to this phone hears a call
+// from outside.
+func (w *World) withCustomer(ph o.Phone) bool {
+	for _, x := range w.wires {
+		for _, l := range x.sw.legs {
+			if x.sw.ID() != ph.Switch || l.entry != "" || l.endpoint != ph.Endpoint {
+				continue
+			}
+			if w.within(l.id, func(other *leg) bool { return other.entry == o.EntryIn }) {
 				return true
 			}
 		}

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"ringmaster/orchestrator"
@@ -68,12 +69,47 @@ func (w *World) cutTrunk() {
 	w.clock.After(w.dice.between(time.Second, 30*time.Second), func() { t.Down(false) })
 }
 
-// heard reports whether the floor hears every switch, as it was told.
+// heard reports whether the floor hears every switch, and was told so.
 func (w *World) heard() bool {
 	for _, x := range w.wires {
-		if w.book.attached[x.sw.ID()].IsZero() {
+		if x.down || w.book.attached[x.sw.ID()].IsZero() {
 			return false
 		}
 	}
 	return true
+}
+
+// mended is when the last connection began.
+func (w *World) mended() (at time.Time) {
+	for _, x := range w.wires {
+		at = later(at, x.mended)
+	}
+	return at
+}
+
+// within reports whether a leg hears one that is meant: in its bridge, or in
+// the one at the other end of a trunk.
+func (w *World) within(id orchestrator.LegID, is func(*leg) bool) bool {
+	for _, x := range w.wires {
+		l := x.sw.leg(id)
+		if l == nil || l.bridge == nil {
+			continue
+		}
+		for _, other := range l.bridge.legs {
+			if other != l && (is(other) || w.beyond(other.far, is)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// beyond is within, at the other end of the trunk that a far end is one of.
+func (w *World) beyond(f *Far, is func(*leg) bool) bool {
+	for _, t := range w.trunks {
+		if peer := t.across(f); peer != nil && peer.live() != nil && peer.leg.bridge != nil {
+			return slices.ContainsFunc(peer.leg.bridge.legs, is)
+		}
+	}
+	return false
 }

@@ -42,6 +42,19 @@ func (t *Trunk) Break() {
 	}
 }
 
+// across is the far end at the other side of a call this trunk carries.
+func (t *Trunk) across(f *Far) *Far {
+	if far := t.calls[f]; far != nil {
+		return far
+	}
+	for near, far := range t.calls { // order-free: there is one at most
+		if far == f {
+			return near
+		}
+	}
+	return nil
+}
+
 // Called is the other switch being dialled.
 func (t *Trunk) Called(near *Far) int {
 	if t.down {
