@@ -117,10 +117,15 @@ func (f *Floor) blind(t asked, to destination) {
 	f.direct(t.call, to.agent, triggerTransferred)
 }
 
-// part takes the asking agent out of the call and returns the bridge in which
-// they talked.
-func (f *Floor) part(t asked, told o.CallTransferred) o.BridgeID {
-	bridge := t.call.Bridge
+// talk is the bridge in which two talked, and the switch it is on.
+type talk struct {
+	on     o.SwitchID
+	bridge o.BridgeID
+}
+
+// part takes the asking agent out of the call and returns where they talked.
+func (f *Floor) part(t asked, told o.CallTransferred) talk {
+	was := talk{t.call.Switch, t.call.Bridge}
 	told.Call, told.Leg, told.Party, told.By = t.call.ID, t.leg, t.party, t.by
 	told.Kind, told.Target = t.kind, t.target
 	f.emit(told)
@@ -129,15 +134,19 @@ func (f *Floor) part(t asked, told o.CallTransferred) o.BridgeID {
 	}
 	f.dropLink(t.call, "transferred")
 	f.order(t.call, o.Hangup{Leg: t.leg, Cause: o.CauseNormal})
-	return bridge
+	return was
 }
 
 // clear takes the caller out of a talk's bridge, which nobody needs any more.
-func (f *Floor) clear(c *call, bridge o.BridgeID) {
-	if f.inBridge(c.Leg, bridge) {
-		f.order(c, o.Separate{Leg: c.Leg, Bridge: bridge})
+func (f *Floor) clear(c *call, was talk) {
+	if f.inBridge(c.Leg, was.bridge) {
+		f.order(c, o.Separate{Leg: c.Leg, Bridge: was.bridge})
 	}
-	f.order(c, o.CloseBridge{Bridge: bridge})
+	f.close(c, was)
+}
+
+func (f *Floor) close(c *call, was talk) {
+	f.command(was.on, string(c.ID), o.CloseBridge{Bridge: was.bridge})
 }
 
 // attended puts the party in the place of the asking agent in the call they
@@ -150,14 +159,14 @@ func (f *Floor) attended(t asked, k *call) {
 	if k.Offer != nil {
 		told.Agent = k.Offer.Agent
 	}
-	c, bridge := t.call, f.part(t, told)
+	c, was := t.call, f.part(t, told)
 	if k.Phase == o.PhaseTalking || k.Offer != nil && k.Offer.Answered {
 		f.inherit(c, k, t.done) // out of the one bridge into the other
-		f.order(c, o.CloseBridge{Bridge: bridge})
+		f.close(c, was)
 		f.end(k, o.Outcome{Result: o.ResultCompleted, Reason: o.ReasonTransferred}, o.CauseNormal)
 		return
 	}
-	f.clear(c, bridge)
+	f.clear(c, was)
 	switch {
 	case k.Offer != nil:
 		f.inherit(c, k, t.done)
