@@ -51,6 +51,12 @@ type leg struct {
 	heir          orchestrator.BridgeID // an attended transfer puts it there
 	moving        chan struct{}         // FreeSWITCH is carrying it elsewhere; closed when it is there
 
+	ringing, early bool // told so to a caller who waits for an answer
+	recording      *recording
+	recorded       map[orchestrator.RecordingID]bool // over
+	supervising    *supervision
+	conferring     bool // its bridge is a conference
+
 	releasing bool
 	hungUp    time.Time // its end was told, the last word about it not yet
 	doubtful  bool      // a command about it had no answer: read it again
@@ -91,7 +97,8 @@ type book struct {
 	// outbox is what commands have to tell; the session sends it in order with
 	// what the events tell.
 	outbox []orchestrator.Event
-	posted chan struct{} // holds one: there is something in the outbox
+	todo   []chore       // what commands have left to be done
+	posted chan struct{} // holds one: there is something in the outbox or to be done
 }
 
 func newBook(cfg Config) *book {
@@ -112,12 +119,12 @@ func (b *book) post(events ...orchestrator.Event) {
 	}
 }
 
-func (b *book) takePosted() []orchestrator.Event {
+func (b *book) takePosted() ([]orchestrator.Event, []chore) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	out := b.outbox
-	b.outbox = nil
-	return out
+	out, todo := b.outbox, b.todo
+	b.outbox, b.todo = nil, nil
+	return out, todo
 }
 
 // legID names the leg of a channel: as we named it when we dialled it or

@@ -32,6 +32,7 @@ func (b *book) bridged(e *event) (out []orchestrator.Event, todo []chore) {
 	for _, l := range []*leg{one, two} {
 		b.forgetTransfer(l)
 		l.arrive()
+		l.conferring = false
 		out = append(out, b.leaves(l)...)
 		l.bridge, l.joining, l.heir, l.parked = id, "", "", false
 		out = append(out, orchestrator.Joined{Leg: l.id, Bridge: id})
@@ -87,8 +88,8 @@ func (b *book) unbridged(e *event) (out []orchestrator.Event) {
 
 // leaves tells that a leg is out of its bridge.
 func (b *book) leaves(l *leg) []orchestrator.Event {
-	if l.bridge == "" || l.quiet {
-		return nil
+	if l.bridge == "" || l.quiet || l.conferring {
+		return nil // Of a conference it is told by the conference.
 	}
 	id := l.bridge
 	l.was, l.bridge = id, ""

@@ -35,6 +35,9 @@ type Config struct {
 	// is "rm-fallback". Care is the one that guards and parks; "" is "rm-care".
 	Fallback string
 	Care     string
+	// Conference is the profile in conference.conf.xml for talks of three; "" is
+	// "default".
+	Conference string
 	// Recordings is the folder on the switch that recordings go to; "" is
 	// "/var/lib/freeswitch/recordings".
 	Recordings string
@@ -64,6 +67,7 @@ const (
 	defaultProfile     = "internal"
 	defaultFallback    = "rm-fallback"
 	defaultCare        = "rm-care"
+	defaultConference  = "default"
 	defaultRecordings  = "/var/lib/freeswitch/recordings"
 	defaultCreates     = 40
 	defaultBurst       = 10
@@ -81,6 +85,7 @@ func (c Config) complete() (Config, error) {
 	c.Profile = orDefault(c.Profile, defaultProfile)
 	c.Fallback = orDefault(c.Fallback, defaultFallback)
 	c.Care = orDefault(c.Care, defaultCare)
+	c.Conference = orDefault(c.Conference, defaultConference)
 	c.Recordings = strings.TrimSuffix(orDefault(c.Recordings, defaultRecordings), "/")
 	c.CreatesPerSecond = orDefault(c.CreatesPerSecond, defaultCreates)
 	c.CreateBurst = orDefault(c.CreateBurst, defaultBurst)
@@ -120,7 +125,7 @@ func (c Config) nameFaults() (faults []error) {
 	if !domainPattern.MatchString(c.Domain) {
 		faults = append(faults, fmt.Errorf("domain: %q is not a host name", c.Domain))
 	}
-	for _, name := range [][2]string{{"fallback", c.Fallback}, {"care", c.Care}, {"profile", c.Profile}} {
+	for _, name := range [][2]string{{"fallback", c.Fallback}, {"care", c.Care}, {"profile", c.Profile}, {"conference", c.Conference}} {
 		if !contextPattern.MatchString(name[1]) {
 			faults = append(faults, fmt.Errorf("%s: %q is not a name of letters, digits, _ and -", name[0], name[1]))
 		}

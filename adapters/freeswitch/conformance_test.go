@@ -16,7 +16,7 @@ import (
 // The contract of orchestrator.Switch against a real FreeSWITCH and SIP phones.
 func TestConformance(t *testing.T) {
 	p := atPlace(t)
-	h := &harness{place: p}
+	h := &harness{place: p, outside: &deskPhone{place: p, phone: p.trunk, old: map[string]bool{}}}
 	for n := range desks {
 		h.phones = append(h.phones, &deskPhone{place: p, phone: p.phones[n], old: map[string]bool{}})
 	}
@@ -25,12 +25,13 @@ func TestConformance(t *testing.T) {
 
 type harness struct {
 	*place
-	phones []*deskPhone
+	phones  []*deskPhone
+	outside *deskPhone // what is dialled through the trunk
 }
 
 func (h *harness) Stage() conformance.Stage {
 	return conformance.Stage{
-		Number: "4930555", Code: "*11", Nowhere: "user/" + h.pbx.Agents[desks].Number, Unknown: "user/9999",
+		Number: "4930555", Code: "*11", Inward: "1001", Trunk: lab.FreeSWITCHTrunk, Nowhere: "user/" + h.pbx.Agents[desks].Number, Unknown: "user/9999",
 		Prompt: []orchestrator.Media{{File: h.prompt}}, Long: []orchestrator.Media{{File: h.long}},
 		Missing: []orchestrator.Media{{File: h.missing}}, Music: lab.FreeSWITCHMusic,
 		Context: "rm-fallback", Extension: "agent", Tones: true,
@@ -54,6 +55,16 @@ func (h *harness) Call(to string, from orchestrator.Party) (conformance.Far, err
 	}
 	return &far{c}, nil
 }
+
+func (h *harness) Link(to string, from orchestrator.Party) (conformance.Far, error) {
+	c, err := h.link.Dial(context.Background(), to, phone.DialOptions{CallerNumber: from.Number, CallerName: from.Name})
+	if err != nil {
+		return nil, err
+	}
+	return &far{c}, nil
+}
+
+func (h *harness) Trunk() conformance.Called { return h.outside }
 
 func (h *harness) Phone(n int) conformance.Phone { return h.phones[n] }
 
@@ -90,6 +101,9 @@ func (d *deskPhone) Behave(c conformance.Conduct) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, call := range d.phone.Calls() {
+		if d.old[call.ID()] || d.phone == d.trunk && call.Direction() == phone.Outgoing {
+			continue // The trunk's own calls are the suite's callers.
+		}
 		d.old[call.ID()] = true
 		if err := call.Hangup(ctx); err != nil {
 			_ = err // It may have ended this very moment, or been cut by a restart.
@@ -148,6 +162,7 @@ func (f *far) Resume() error     { return within(patience, f.call.Unhold) }
 func (f *far) Tone(hz int) error { return f.call.SetTone(hz) }
 func (f *far) Pressed() string   { return f.call.Ear().Digits() }
 func (f *far) Up() bool          { return f.call.Up() }
+func (f *far) Dialled() string   { return f.call.Dialled() }
 func (f *far) Ringing() bool     { return closed(f.call.Ringing()) && !f.Up() && !f.Ended() }
 func (f *far) Ended() bool       { return closed(f.call.Done()) }
 func (f *far) Shown() orchestrator.Party {

@@ -52,7 +52,7 @@ func (s *Switch) Do(ctx context.Context, a orchestrator.Action) (orchestrator.Co
 
 // doOnLeg carries out the actions that need a living leg.
 func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrator.CommandResult, string) {
-	l, result, reason := s.known(legOf(a))
+	l, result, reason := s.known(orchestrator.ActionLeg(a))
 	if l == nil {
 		return result, reason
 	}
@@ -61,6 +61,10 @@ func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrat
 		return s.claim(ctx, l, a)
 	case orchestrator.Answer:
 		return s.answer(ctx, l)
+	case orchestrator.Ring:
+		return s.ring(ctx, l)
+	case orchestrator.EarlyMedia:
+		return s.early(ctx, l)
 	case orchestrator.Play:
 		return s.play(ctx, l, a)
 	case orchestrator.StopPlay:
@@ -71,44 +75,44 @@ func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrat
 		return s.stopMusic(ctx, l)
 	case orchestrator.SendDigits:
 		return s.orderOr(ctx, l)(encodeDigits(l.channel, a.Digits))
+	case orchestrator.Mute:
+		return s.mute(ctx, l, a)
+	case orchestrator.Display:
+		return s.orderOr(ctx, l)(encodeDisplay(l.channel, a.Party))
+	case orchestrator.SetVariable:
+		return s.orderOr(ctx, l)(encodeSetVariable(l.channel, a.Name, a.Value))
+	case orchestrator.ReadVariable:
+		return s.readVariable(ctx, l, a.Name)
 	case orchestrator.Release:
 		return s.release(ctx, l, a)
+	}
+	return s.doTogether(ctx, l, a)
+}
+
+// doTogether carries out the actions that concern a leg and another, or a thing
+// that belongs to a leg.
+func (s *Switch) doTogether(ctx context.Context, l *leg, a orchestrator.Action) (orchestrator.CommandResult, string) {
+	switch a := a.(type) {
 	case orchestrator.Separate:
 		return s.separate(ctx, l, a)
+	case orchestrator.Join:
+		return s.join(ctx, l, a)
 	case orchestrator.AcceptTransfer:
 		return s.accept(ctx, l)
 	case orchestrator.RejectTransfer:
 		return s.reject(ctx, l)
+	case orchestrator.StartRecording:
+		return s.startRecording(ctx, l, a.Recording)
+	case orchestrator.StopRecording:
+		return s.stopRecording(ctx, l, a.Recording)
+	case orchestrator.Mask:
+		return s.mask(ctx, l, a)
+	case orchestrator.Supervise:
+		return s.supervise(ctx, l, a)
+	case orchestrator.StopSupervising:
+		return s.stopSupervising(ctx, l)
 	}
 	return orchestrator.ResultRejected, "unknown action"
-}
-
-func legOf(a orchestrator.Action) orchestrator.LegID {
-	switch a := a.(type) {
-	case orchestrator.Claim:
-		return a.Leg
-	case orchestrator.Answer:
-		return a.Leg
-	case orchestrator.Play:
-		return a.Leg
-	case orchestrator.StopPlay:
-		return a.Leg
-	case orchestrator.StartMusic:
-		return a.Leg
-	case orchestrator.StopMusic:
-		return a.Leg
-	case orchestrator.SendDigits:
-		return a.Leg
-	case orchestrator.Release:
-		return a.Leg
-	case orchestrator.Separate:
-		return a.Leg
-	case orchestrator.AcceptTransfer:
-		return a.Leg
-	case orchestrator.RejectTransfer:
-		return a.Leg
-	}
-	return ""
 }
 
 // known finds a living leg; without one the answer is why not.

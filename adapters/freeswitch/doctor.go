@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,9 +18,7 @@ import (
 // Examine looks at a FreeSWITCH from outside and says what to change on it. It
 // may run beside a working orchestrator: it has a connection of its own and
 // changes nothing, but for a leg to nowhere that it makes, records for a moment
-// and hangs up, and a small file ringmaster-doctor.wav in the folder of
-// recordings, which it removes when that is on this machine. It takes a few
-// seconds at most on a PBX that answers.
+// and hangs up. It takes a few seconds at most on a PBX that answers.
 func Examine(ctx context.Context, cfg Config) []orchestrator.Finding {
 	full, err := cfg.complete()
 	if err != nil {
@@ -274,13 +271,8 @@ func (x *examiner) recording(ctx context.Context) {
 		return
 	}
 	x.try(ctx, "uuid_record", id, "start", path)
-	x.try(ctx, "uuid_record", id, "stop", path)
 	there := x.try(ctx, "file_exists", path) == "true"
-	x.try(ctx, "uuid_kill", id)
-	host, _, _ := net.SplitHostPort(x.cfg.Address)
-	if isLoopback(host) {
-		_ = os.Remove(path) // In a container it is another machine's, and stays.
-	}
+	x.try(ctx, "uuid_kill", id) // FreeSWITCH removes a recording of less than three seconds.
 	if !there {
 		x.fail(what, x.cfg.Recordings+" cannot be written to; FreeSWITCH tells nobody and records nothing", "writable by FreeSWITCH",
 			"on the PBX: install -d -o freeswitch -g freeswitch "+x.cfg.Recordings)

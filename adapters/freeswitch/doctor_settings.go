@@ -81,7 +81,7 @@ func (x *examiner) socket(ctx context.Context) {
 	switch {
 	case isLoopback(address):
 		x.ok(what, address)
-	case limited && list != "any" && list != "":
+	case limited && !strings.HasPrefix(list, "any_") && !strings.HasSuffix(list, "/0"):
 		x.warn(what, orDefault(address, "every address")+", for the list "+list+" only, in clear", "127.0.0.1 and a tunnel", "event_socket.conf.xml: listen-ip = 127.0.0.1"+reload)
 	case !limited:
 		x.warn(what, orDefault(address, "every address")+"; only this machine is let in, by FreeSWITCH's default", "127.0.0.1", "event_socket.conf.xml: listen-ip = 127.0.0.1"+reload)
@@ -91,7 +91,7 @@ func (x *examiner) socket(ctx context.Context) {
 	}
 }
 
-var numberPattern = regexp.MustCompile(`\d+`)
+var figurePattern = regexp.MustCompile(`\d+`)
 
 // limit is a number that fsctl tells and that has to be at least so much.
 type limit struct {
@@ -110,7 +110,7 @@ var limits = []limit{
 func (x *examiner) limits(ctx context.Context) {
 	for _, l := range limits {
 		text := x.try(ctx, "fsctl", l.command)
-		n, err := strconv.Atoi(numberPattern.FindString(text))
+		n, err := strconv.Atoi(figurePattern.FindString(text))
 		switch {
 		case err != nil:
 			x.add(orchestrator.SeverityNote, l.what, "cannot be seen", strconv.Itoa(l.want), "")

@@ -24,19 +24,20 @@ type order struct {
 // What may stand where. No pattern admits a space, a quote, a bracket, a
 // backslash, a comma, '|', '$', '^' or '~'.
 var (
-	channelPattern  = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
-	devicePattern   = regexp.MustCompile(`^user/[A-Za-z0-9_.-]{1,80}$`)
-	gatewayPattern  = regexp.MustCompile(`^gateway/[A-Za-z0-9_.-]{1,80}$`)
-	userPattern     = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,80}@[A-Za-z0-9.-]{1,120}$`)
-	contextPattern  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,79}$`)
-	dialledPattern  = regexp.MustCompile(`^[A-Za-z0-9*#+._-]{1,79}$`)
-	soundPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9_.+-]+)*$`)
-	filePattern     = regexp.MustCompile(`^(/[A-Za-z0-9_.+-]+)+$`)
-	classPattern    = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,79}$`)
-	digitsPattern   = regexp.MustCompile(`^[0-9*#A-D]{1,32}$`)
-	stampPattern    = regexp.MustCompile(`^[A-Za-z0-9,./:@_+-]{1,400}$`)
-	idPattern       = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
-	variablePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,31}$`)
+	channelPattern   = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+	devicePattern    = regexp.MustCompile(`^user/[A-Za-z0-9_.-]{1,80}$`)
+	gatewayPattern   = regexp.MustCompile(`^gateway/[A-Za-z0-9_.-]{1,80}$`)
+	userPattern      = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,80}@[A-Za-z0-9.-]{1,120}$`)
+	contextPattern   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,79}$`)
+	dialledPattern   = regexp.MustCompile(`^[A-Za-z0-9*#+._-]{1,79}$`)
+	telephonePattern = regexp.MustCompile(`^\+?[0-9*#]{1,40}$`)
+	soundPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9_.+-]+)*$`)
+	filePattern      = regexp.MustCompile(`^(/[A-Za-z0-9_.+-]+)+$`)
+	classPattern     = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,79}$`)
+	digitsPattern    = regexp.MustCompile(`^[0-9*#A-D]{1,32}$`)
+	stampPattern     = regexp.MustCompile(`^[A-Za-z0-9,./:@_+-]{1,400}$`)
+	idPattern        = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+	variablePattern  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,31}$`)
 )
 
 const (

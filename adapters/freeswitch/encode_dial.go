@@ -1,7 +1,6 @@
 package freeswitch
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -62,7 +61,7 @@ func dialString(cfg Config, d orchestrator.Dial) (string, error) {
 	case d.Number == "" && devicePattern.MatchString(d.Endpoint):
 		return d.Endpoint + "@" + cfg.Domain, nil
 	case d.Number != "" && gatewayPattern.MatchString(d.Endpoint):
-		if !dialledPattern.MatchString(d.Number) {
+		if !telephonePattern.MatchString(d.Number) {
 			return "", fmt.Errorf("number %q is not a number", clip(d.Number, maxID))
 		}
 		return "sofia/" + d.Endpoint + "/" + d.Number, nil
@@ -142,5 +141,3 @@ func shownName(name string) string {
 func seconds(timeout orchestrator.Millis) int64 {
 	return min(max((int64(timeout)+999)/1000, 1), 3600)
 }
-
-var errNoChannel = errors.New("no such channel")

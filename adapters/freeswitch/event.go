@@ -35,10 +35,10 @@ var headers = func() map[string]bool {
 		variable_rm_entry variable_rm_number variable_rm_stamp variable_rm_bridge variable_rm_role variable_rm_recording
 		variable_rm_music variable_bridge_to variable_sip_call_id variable_sip_authorized variable_sip_auth_username variable_sip_auth_realm
 		variable_presence_id variable_blind_transfer_uuid variable_sip_refer_to variable_sip_gateway_name
-		variable_current_application variable_conference_name variable_conference_uuid
+		variable_current_application variable_current_application_data variable_conference_name variable_conference_uuid
 		att_xfer_original_call_id att_xfer_destination_call_id att_xfer_destination_peer_uuid
 		variable_transfer_to variable_transfer_destination
-		Orchestrator-Epoch`) {
+		Action Conference-Name Orchestrator-Epoch`) {
 		kept[name] = true
 	}
 	return kept

@@ -70,7 +70,7 @@ func (l *leg) disarm() (orders []order) {
 // waits reports a leg that must have a guard: in our care and talking to
 // nobody.
 func (l *leg) waits() bool {
-	return l.parked && l.bridge == "" && l.joining == "" && !l.quiet && !l.releasing && l.hungUp.IsZero() &&
+	return l.parked && l.bridge == "" && l.joining == "" && l.supervising == nil && !l.quiet && !l.releasing && l.hungUp.IsZero() &&
 		l.stamp != (orchestrator.Stamp{})
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,7 @@ import (
 type place struct {
 	pbx     *lab.FreeSWITCH
 	trunk   *phone.Phone
+	link    *phone.Phone // another switch of ours
 	phones  []*phone.Phone
 	between *toxiproxy.Proxy
 
@@ -35,6 +37,9 @@ type place struct {
 }
 
 const desks = 3
+
+// linkPassword is what the other switch logs in with.
+const linkPassword = "a password of another switch"
 
 // epochs gives every adapter a newer one than the last.
 var epochs atomic.Uint64
@@ -60,7 +65,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// atPlace returns the shared place, or skips when no Asterisk can run here.
+// atPlace returns the shared place, or skips when no FreeSWITCH can run here.
 func atPlace(tb testing.TB) *place {
 	tb.Helper()
 	if testing.Short() {
@@ -79,19 +84,35 @@ func atPlace(tb testing.TB) *place {
 func newPlace() (*place, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	pbx, err := lab.StartFreeSWITCH(ctx, lab.FreeSWITCHConfig{})
+	port, err := freePort(lab.CallerIP)
+	if err != nil {
+		return nil, err
+	}
+	pbx, err := lab.StartFreeSWITCH(ctx, lab.FreeSWITCHConfig{
+		TrunkContact: fmt.Sprintf("%s:%d", lab.CallerIP, port), LinkPassword: linkPassword, Qualify: 2 * time.Second,
+	})
 	if err != nil {
 		return nil, err
 	}
 	p := &place{pbx: pbx}
-	if err := p.furnish(ctx); err != nil {
+	if err := p.furnish(ctx, port); err != nil {
 		p.close()
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *place) furnish(ctx context.Context) error {
+// freePort finds a port for the trunk's far side, which the lab must know before
+// there is a phone.
+func freePort(host string) (int, error) {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(host)})
+	if err != nil {
+		return 0, err
+	}
+	return conn.LocalAddr().(*net.UDPAddr).Port, conn.Close()
+}
+
+func (p *place) furnish(ctx context.Context, trunkPort int) error {
 	p.prompt, p.long = filepath.Join(p.pbx.SoundsDir, "prompt"), filepath.Join(p.pbx.SoundsDir, "long")
 	p.missing = filepath.Join(p.pbx.SoundsDir, "missing")
 	for path, length := range map[string]time.Duration{p.prompt: 600 * time.Millisecond, p.long: 15 * time.Second} {
@@ -106,7 +127,12 @@ func (p *place) furnish(ctx context.Context) error {
 	}
 
 	var err error
-	if p.trunk, err = phone.New(phone.Config{User: "trunk", Registrar: p.pbx.SIPAddr, ListenHost: lab.CallerIP, CallWaiting: true}); err != nil {
+	if p.trunk, err = phone.New(phone.Config{
+		User: "trunk", Registrar: p.pbx.SIPAddr, ListenHost: lab.CallerIP, ListenPort: trunkPort, CallWaiting: true,
+	}); err != nil {
+		return err
+	}
+	if p.link, err = phone.New(phone.Config{User: "link", Password: linkPassword, Registrar: p.pbx.SIPAddr, ListenHost: lab.LinkIP, CallWaiting: true}); err != nil {
 		return err
 	}
 	for n := range desks {
@@ -127,8 +153,10 @@ func (p *place) close() {
 	for _, desk := range p.phones {
 		_ = desk.Close()
 	}
-	if p.trunk != nil {
-		_ = p.trunk.Close()
+	for _, x := range []*phone.Phone{p.trunk, p.link} {
+		if x != nil {
+			_ = x.Close()
+		}
 	}
 	if p.between != nil {
 		p.between.Stop()

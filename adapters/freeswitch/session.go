@@ -223,10 +223,11 @@ const maxKind = 64
 // report tells events, after those that commands have left to be told, and
 // hands out chores.
 func (c *session) report(ctx context.Context, events []orchestrator.Event, todo []chore) {
-	for _, e := range append(c.book.takePosted(), events...) {
+	posted, left := c.book.takePosted()
+	for _, e := range append(posted, events...) {
 		c.tell(ctx, e)
 	}
-	for _, job := range todo {
+	for _, job := range append(left, todo...) {
 		c.assign(job)
 	}
 }
@@ -264,7 +265,11 @@ func (c *session) do(ctx context.Context, job chore) {
 		c.putOff(ctx, job.leg)
 		return
 	}
-	if _, err := c.send(ctx, job.about, job.orders...); err != nil && job.leg != nil {
+	answers, err := c.send(ctx, job.about, job.orders...)
+	if err == nil && job.then != nil {
+		job.then(answers[0])
+	}
+	if err != nil && job.leg != nil {
 		c.cfg.Log.Debug("chore not done", "switch", c.cfg.ID, "leg", job.leg.id, "error", err)
 		c.book.doubt(job.leg)
 	}

@@ -212,7 +212,12 @@ func (b *book) isOurs(e *event) bool {
 // besides, playing for example, is done in place of park and shown instead.
 func parkedNow(e *event) bool {
 	state := e.get("Channel-State")
-	return state == "CS_PARK" || state == "CS_EXECUTE" && bridgedTo(e) == ""
+	return state == "CS_PARK" || state == "CS_EXECUTE" && bridgedTo(e) == "" && !confers(e)
+}
+
+// confers reports a channel in a conference.
+func confers(e *event) bool {
+	return e.get("Channel-State") == "CS_EXECUTE" && e.variable("current_application") == "conference"
 }
 
 // bridgedTo is the channel another one talks to; FreeSWITCH takes the variable
@@ -273,11 +278,26 @@ func (b *book) refresh(l *leg, e *event) {
 	l.answered = e.get("Answer-State") == "answered"
 	l.parked = parkedNow(e)
 	l.guard.foreign = l.guard.group == ""
+	l.conferring = confers(e)
+	b.resume(l, e)
 	switch {
 	case l.answered && (!l.dialled || l.parked || bridgedTo(e) != "" || e.get("Channel-State") == "CS_EXECUTE"):
 		l.state = orchestrator.LegIsUp
 	case l.dialled && l.state == orchestrator.LegNew && (e.get("Answer-State") == "ringing" || e.get("Answer-State") == "early"):
 		l.state = orchestrator.LegRings
+	}
+}
+
+// resume takes over what another orchestrator, or we before a break, had begun
+// on a leg.
+func (b *book) resume(l *leg, e *event) {
+	id := orchestrator.RecordingID(e.variable(recordingVariable))
+	if path, err := recordingPath(b.cfg, id); err == nil && l.recording == nil && !l.recorded[id] {
+		l.recording = &recording{id: id, path: path, began: l.born, told: true}
+	}
+	target := b.byChannel(e.variable("current_application_data"))
+	if e.variable("current_application") == supervising && l.supervising == nil && target != nil {
+		l.supervising = &supervision{target: target} // In whatever mode.
 	}
 }
 
@@ -291,7 +311,7 @@ func (b *book) pair(pic picture) {
 		e := &pic.channels[i]
 		one, two := b.byChannel(e.get("Unique-ID")), b.byChannel(bridgedTo(e))
 		id, stamp := readBridgeMark(e.variable(bridgeVariable))
-		if one == nil || two == nil || id == "" {
+		if one == nil || two == nil && !one.conferring || id == "" {
 			continue
 		}
 		one.peer, one.bridge, one.joining, one.parked = two, id, "", false

@@ -76,7 +76,7 @@ func (l *leg) play(id orchestrator.PlayID) *play {
 // sound is the next thing to tell FreeSWITCH, none while something sounds.
 func (l *leg) sound() []order {
 	s := &l.sounds
-	if s.now != nil || l.releasing || l.moving != nil || l.joining != "" || !l.hungUp.IsZero() {
+	if s.now != nil || l.releasing || l.moving != nil || l.supervising != nil || l.joining != "" || !l.hungUp.IsZero() {
 		return nil
 	}
 	switch {

@@ -77,8 +77,13 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
 		Kind: "freeswitch", Version: s.version,
 		ExactEndedBy: true, FallsBackAlone: true,
+		Recording: true, Supervision: true, StereoFile: true, ListsRecordings: true,
+		JoinGap: joinGap,
 	}
 }
+
+// joinGap is about how long two who talk are silent when a third joins.
+const joinGap = orchestrator.Millis(150)
 
 // Events implements orchestrator.Switch.
 func (s *Switch) Events() <-chan orchestrator.Event { return s.events }

@@ -12,7 +12,8 @@ type chore struct {
 	leg    *leg // read again when it fails; nil: nobody cares
 	about  string
 	orders []order
-	renew  bool // instead of orders: put its guard off
+	renew  bool                // instead of orders: put its guard off
+	then   func(answer string) // takes the answer to the first order
 }
 
 // choresOf wraps orders about a leg, if there are any.
@@ -146,12 +147,17 @@ func (b *book) about(l *leg, e *event, now time.Time, stale bool) (out []orchest
 			s.play.heard = true
 		}
 	case "CHANNEL_EXECUTE_COMPLETE":
-		if s := l.sounds.now; s != nil && s.id == e.get("Application-UUID") {
-			out = b.soundOver(l, e.get("Application-Response"))
-			todo = choresOf(l, l.sound())
-		}
+		return b.completed(l, e)
 	case "DTMF":
 		out = digit(l, e.get("DTMF-Digit"))
+	case "RECORD_START":
+		todo = b.recordingBegins(l, e.get("Record-File-Path"))
+	case "RECORD_STOP":
+		if l.recording != nil && l.recording.path == e.get("Record-File-Path") {
+			out = b.recordingOver(l, e.number("variable_record_ms"), "")
+		}
+	case "conference::maintenance":
+		out = b.conferenced(l, e)
 	case "CHANNEL_HANGUP":
 		l.hungUp, l.cause = now, e.cause()
 		if l.failure == "" {
@@ -160,6 +166,21 @@ func (b *book) about(l *leg, e *event, now time.Time, stale bool) (out []orchest
 		l.failed.set()
 	case "CHANNEL_HANGUP_COMPLETE":
 		out = b.end(l, e)
+	}
+	return out, todo
+}
+
+// completed is the end of an application that we had FreeSWITCH run.
+func (b *book) completed(l *leg, e *event) (out []orchestrator.Event, todo []chore) {
+	id := e.get("Application-UUID")
+	if s := l.sounds.now; s != nil && s.id == id {
+		out = b.soundOver(l, e.get("Application-Response"))
+		todo = choresOf(l, l.sound())
+	}
+	if l.supervising != nil && e.get("Application") == supervising {
+		l.supervising = nil
+		l.guard.since = time.Time{} // It waits again.
+		todo = append(todo, choresOf(l, l.sound())...)
 	}
 	return out, todo
 }
@@ -209,6 +230,7 @@ func (b *book) parks(l *leg, e *event) (out []orchestrator.Event, todo []chore) 
 	}
 	b.made(l)
 	l.parked = true
+	l.supervising, l.conferring = nil, false
 	l.guard.foreign, l.guard.since = true, time.Time{} // The care context armed one.
 	l.arrive()
 	out = append(b.leaves(l), b.up(l, e)...)
@@ -221,7 +243,7 @@ func (b *book) parks(l *leg, e *event) (out []orchestrator.Event, todo []chore) 
 }
 
 func digit(l *leg, digit string) []orchestrator.Event {
-	if l.quiet || len(digit) != 1 || !strings.Contains("0123456789*#ABCD", digit) {
+	if l.quiet || l.ownKey(digit) || len(digit) != 1 || !strings.Contains("0123456789*#ABCD", digit) {
 		return nil
 	}
 	return []orchestrator.Event{orchestrator.Digit{Leg: l.id, Digit: digit}}
@@ -251,7 +273,8 @@ func (b *book) end(l *leg, e *event) []orchestrator.Event {
 // over takes a leg out of the book and tells its end. FreeSWITCH says who sent
 // the last word on SIP's side.
 func (b *book) over(l *leg, disposition string, status int) []orchestrator.Event {
-	out := b.leaves(l)
+	l.conferring = false
+	out := append(b.leaves(l), b.recordingOver(l, 0, "")...)
 	quiet := l.quiet
 	l.failed.set()
 	b.shut(l, false)
