@@ -15,12 +15,21 @@ func (s *Server) ListCalls(ctx context.Context, r gen.ListCallsRequestObject) (g
 	page, err := s.store.Calls(ctx, who(ctx).tenant, orchestrator.CallQuery{
 		From: p.From, To: p.To, Queue: orchestrator.QueueID(p.Queue), Agent: orchestrator.AgentID(p.Agent),
 		Outcome: orchestrator.Outcome{Result: orchestrator.Result(p.Result), Reason: orchestrator.Reason(p.Reason)},
-		Number:  p.Number, State: orchestrator.CallState(p.State), Cursor: p.Cursor, Limit: p.Limit,
+		Number:  p.Number, State: orchestrator.CallState(p.State), Internal: internal(p.Direction), Cursor: p.Cursor, Limit: p.Limit,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list calls: %w", err)
 	}
 	return gen.ListCalls200JSONResponse{Items: list(page.Calls, callToAPI), NextCursor: page.Next}, nil
+}
+
+// internal is a direction as the store asks for it, nil for both.
+func internal(d gen.CallDirection) *bool {
+	if d == "" {
+		return nil
+	}
+	is := d == gen.CallDirectionInternal
+	return &is
 }
 
 // GetCall answers one call's whole story.
@@ -66,7 +75,10 @@ func callToAPI(c orchestrator.CallRecord) gen.Call {
 		FirstQueue: string(c.FirstQueue), LastQueue: string(c.LastQueue),
 		FirstAgent: string(c.FirstAgent), LastAgent: string(c.LastAgent), Offers: c.Offers,
 		ArrivedAt: utc(c.Arrived), AnsweredAt: utc(c.Answered), ConnectedAt: utc(c.Connected), EndedAt: utc(c.Ended),
-		State: gen.CallStateOpen,
+		State: gen.CallStateOpen, Direction: gen.CallDirectionInbound, ByAgent: string(c.By),
+	}
+	if c.Direction == orchestrator.CallInternal {
+		out.Direction = gen.CallDirectionInternal
 	}
 	if !c.Ended.IsZero() {
 		out.State = gen.CallStateEnded

@@ -38,7 +38,7 @@ func tell(f orchestrator.Fact, arrived time.Time, named func(orchestrator.AgentI
 func tellCall(d orchestrator.Deed) string {
 	switch d := d.(type) {
 	case orchestrator.CallArrived:
-		return fmt.Sprintf("arrived at %s from %s, enters flow %s", d.Dialled, party(d.Caller), d.Flow)
+		return arrivedAt(d)
 	case orchestrator.NodeEntered:
 		return fmt.Sprintf("at node %s (%s)%s", d.Node, d.Type, by(d.Via))
 	case orchestrator.DigitTaken:
@@ -85,8 +85,14 @@ func tellAgent(d orchestrator.Deed, named func(orchestrator.AgentID) string) str
 		return fmt.Sprintf("talks to %s after waiting %s", named(d.Agent), seconds(d.Waited))
 	case orchestrator.AgentChanged:
 		return fmt.Sprintf("%s is %s", named(d.Agent), strings.ReplaceAll(string(d.State), "_", " "))
+	case orchestrator.CallTransferred:
+		return transferredTo(d, named)
+	case orchestrator.TransferRefused:
+		return fmt.Sprintf("%s may not transfer to %s: %s", named(d.By), d.Target, strings.ReplaceAll(d.Code, "_", " "))
+	case orchestrator.LegMoved:
+		return fmt.Sprintf("%s goes on in this call, out of the consultation", named(d.Agent))
 	case orchestrator.LegStarted:
-		if d.Agent != "" {
+		if d.Agent != "" && d.Role == orchestrator.RoleAgent {
 			return fmt.Sprintf("dials %s at %s", named(d.Agent), d.Endpoint)
 		}
 	}
@@ -134,6 +140,12 @@ func legOf(d orchestrator.Deed) orchestrator.LegID {
 		return d.Leg
 	case orchestrator.LegSeparated:
 		return d.Leg
+	case orchestrator.CallTransferred:
+		return d.Leg
+	case orchestrator.TransferRefused:
+		return d.Leg
+	case orchestrator.LegMoved:
+		return d.Leg
 	case orchestrator.LegHeld:
 		return d.Leg
 	case orchestrator.LegResumed:
@@ -160,6 +172,30 @@ func legOf(d orchestrator.Deed) orchestrator.LegID {
 		return d.Leg
 	}
 	return ""
+}
+
+func arrivedAt(d orchestrator.CallArrived) string {
+	switch {
+	case d.Flow == "":
+		return fmt.Sprintf("%s dials %s", party(d.Caller), d.Dialled)
+	case d.Direction == orchestrator.CallInternal:
+		return fmt.Sprintf("%s dials %s, enters flow %s", party(d.Caller), d.Dialled, d.Flow)
+	}
+	return fmt.Sprintf("arrived at %s from %s, enters flow %s", d.Dialled, party(d.Caller), d.Flow)
+}
+
+// transferredTo says who sent the call where. An attended transfer goes where
+// the consultation has got, which need not be an agent yet.
+func transferredTo(d orchestrator.CallTransferred, named func(orchestrator.AgentID) string) string {
+	where := "number " + d.Target
+	if d.Agent != "" {
+		where = named(d.Agent)
+	}
+	how := "transferred by"
+	if d.Kind == orchestrator.TransferAttended {
+		how = "transferred after a consultation by"
+	}
+	return fmt.Sprintf("%s %s to %s", how, named(d.By), where)
 }
 
 func menuDecided(d orchestrator.MenuDecided) string {

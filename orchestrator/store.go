@@ -194,6 +194,7 @@ type CallQuery struct {
 	Outcome  Outcome   // either part may be empty
 	Number   string    // the caller's or the dialled one, whole
 	State    CallState
+	Internal *bool  // dialled by one of our phones, or not
 	Cursor   string // Next of the page before
 	Limit    int    // 1 to 200; 0 is 50
 }
@@ -207,6 +208,8 @@ type CallPage struct {
 // CallRecord is one call: the CDR once Ended is set.
 type CallRecord struct {
 	ID          CallID
+	Direction   CallDirection
+	By          AgentID // internal: who dialled
 	Switch      SwitchID
 	Caller      Party
 	Dialled     string

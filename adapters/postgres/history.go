@@ -80,6 +80,9 @@ func narrow(tx *gorm.DB, q orchestrator.CallQuery) (*gorm.DB, error) {
 	if q.Number != "" {
 		tx = tx.Where("(caller_number = ? OR dialled = ?)", q.Number, q.Number)
 	}
+	if q.Internal != nil {
+		tx = tx.Where("(direction = ?) = ?", string(orchestrator.CallInternal), *q.Internal)
+	}
 	switch q.State {
 	case "":
 	case orchestrator.CallOpen:

@@ -76,7 +76,7 @@ func (l *ledger) callArrived(f orchestrator.Fact, d orchestrator.CallArrived) er
 		return fmt.Errorf("call %s arrived before", id)
 	}
 	l.calls.insert(id, callRow{
-		TenantID: l.tenant, ID: id, SwitchID: clean(string(d.Switch)), CallerNumber: clean(d.Caller.Number),
+		TenantID: l.tenant, ID: id, Direction: clean(string(d.Direction)), AgentID: clean(string(d.Agent)), SwitchID: clean(string(d.Switch)), CallerNumber: clean(d.Caller.Number),
 		CallerName: clean(d.Caller.Name), Dialled: clean(d.Dialled), FlowID: clean(string(d.Flow)),
 		FlowVersion: d.FlowVersion, ArrivedAt: stamp(f.At),
 	})

@@ -23,6 +23,7 @@ type entry struct {
 type references struct {
 	Call  string `json:"call"`
 	Leg   string `json:"leg"`
+	From  string `json:"from"` // the call a leg was moved out of; elsewhere a switch or a phone
 	Offer string `json:"offer"`
 	Agent string `json:"agent"`
 }
@@ -70,6 +71,9 @@ func (l *ledger) load(tx *gorm.DB, entries []entry) error {
 	for _, e := range entries {
 		if e.row.CallID != nil {
 			calls = append(calls, e.refs.Call)
+		}
+		if checkUUID("call", e.refs.From) == nil {
+			calls = append(calls, e.refs.From)
 		}
 		if e.refs.Leg != "" {
 			legs = append(legs, clean(e.refs.Leg))

@@ -23,6 +23,8 @@ func (l *ledger) foldLeg(f orchestrator.Fact) error {
 		})
 	case orchestrator.LegAnswered:
 		return l.withLeg(d.Call, d.Leg, func(leg *legRow) { l.legAnswered(f.At, leg) })
+	case orchestrator.LegMoved:
+		return l.legMoved(f, d)
 	case orchestrator.LegHeld:
 		return l.withLeg(d.Call, d.Leg, func(leg *legRow) {
 			if leg.HeldSince == nil {
@@ -57,6 +59,38 @@ func (l *ledger) legStarted(f orchestrator.Fact, d orchestrator.LegStarted) erro
 		Role: clean(string(d.Role)), Endpoint: clean(d.Endpoint), AgentID: clean(string(d.Agent)),
 		SIPCallID: clean(d.SIPCall), StartedAt: stamp(f.At),
 	})
+	return nil
+}
+
+// legMoved closes the leg in the call it was in and opens it in the other,
+// answered and on hold as it is: what an agent does from now on is that call's.
+func (l *ledger) legMoved(f orchestrator.Fact, d orchestrator.LegMoved) error {
+	to, from := legKey{string(d.Call), clean(string(d.Leg))}, legKey{string(d.From), clean(string(d.Leg))}
+	switch {
+	case l.calls.rows[to.call] == nil:
+		return noCall(d.Call)
+	case l.legs.rows[from] == nil:
+		return fmt.Errorf("no leg %s of call %s is known", d.Leg, d.From)
+	case l.legs.rows[to] != nil:
+		return fmt.Errorf("leg %s started before", d.Leg)
+	}
+	old := l.legs.edit(from)
+	row := legRow{
+		TenantID: l.tenant, CallID: to.call, ID: to.leg, Seq: f.Seq, Idx: f.Index, SwitchID: old.SwitchID, Role: old.Role,
+		Endpoint: old.Endpoint, AgentID: old.AgentID, SIPCallID: old.SIPCallID, StartedAt: stamp(f.At),
+	}
+	if d.State != orchestrator.LegNew {
+		row.RangAt = maybe(f.At)
+	}
+	if d.State == orchestrator.LegIsUp {
+		row.AnsweredAt = maybe(f.At)
+	}
+	if old.HeldSince != nil {
+		row.HeldSince = maybe(f.At)
+	}
+	old.resume(f.At)
+	old.EndedAt, old.EndedBy = maybe(f.At), string(orchestrator.EndedByUs)
+	l.legs.insert(to, row)
 	return nil
 }
 

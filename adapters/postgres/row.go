@@ -15,6 +15,8 @@ import (
 type callRow struct {
 	TenantID     string `gorm:"primaryKey"`
 	ID           string `gorm:"primaryKey"`
+	Direction    string
+	AgentID      string
 	SwitchID     string
 	CallerNumber string
 	CallerName   string
@@ -43,8 +45,8 @@ func (callRow) TableName() string { return "call" }
 
 func (r callRow) record() orchestrator.CallRecord {
 	return orchestrator.CallRecord{
-		ID: orchestrator.CallID(r.ID), Switch: orchestrator.SwitchID(r.SwitchID),
-		Caller: orchestrator.Party{Number: r.CallerNumber, Name: r.CallerName}, Dialled: r.Dialled,
+		ID: orchestrator.CallID(r.ID), Direction: orchestrator.CallDirection(r.Direction), By: orchestrator.AgentID(r.AgentID),
+		Switch: orchestrator.SwitchID(r.SwitchID), Caller: orchestrator.Party{Number: r.CallerNumber, Name: r.CallerName}, Dialled: r.Dialled,
 		Flow: orchestrator.FlowID(r.FlowID), FlowVersion: r.FlowVersion,
 		Arrived: r.ArrivedAt, Answered: instant(r.AnsweredAt), Connected: instant(r.ConnectedAt), Ended: instant(r.EndedAt),
 		FirstQueue: orchestrator.QueueID(r.FirstQueueID), LastQueue: orchestrator.QueueID(r.LastQueueID),

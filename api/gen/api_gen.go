@@ -82,6 +82,24 @@ func (e AgentWishAction) Valid() bool {
 	}
 }
 
+// Defines values for CallDirection.
+const (
+	CallDirectionInbound  CallDirection = "inbound"
+	CallDirectionInternal CallDirection = "internal"
+)
+
+// Valid indicates whether the value is a known member of the CallDirection enum.
+func (e CallDirection) Valid() bool {
+	switch e {
+	case CallDirectionInbound:
+		return true
+	case CallDirectionInternal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CallLegEndedBy.
 const (
 	CallLegEndedByRemote CallLegEndedBy = "remote"
@@ -462,20 +480,25 @@ func (e QueueStrategy) Valid() bool {
 
 // Defines values for Reason.
 const (
-	ReasonAbandonedInFlow  Reason = "abandoned_in_flow"
-	ReasonAbandonedInQueue Reason = "abandoned_in_queue"
-	ReasonConnected        Reason = "connected"
-	ReasonFlowBudget       Reason = "flow_budget"
-	ReasonFlowEnd          Reason = "flow_end"
-	ReasonFlowHangup       Reason = "flow_hangup"
-	ReasonMaxWait          Reason = "max_wait"
-	ReasonNoAgents         Reason = "no_agents"
-	ReasonRequested        Reason = "requested"
-	ReasonSwitchLost       Reason = "switch_lost"
-	ReasonTalked           Reason = "talked"
-	ReasonTransferred      Reason = "transferred"
-	ReasonUnknown          Reason = "unknown"
-	ReasonUnknownNumber    Reason = "unknown_number"
+	ReasonAbandonedInFlow    Reason = "abandoned_in_flow"
+	ReasonAbandonedInQueue   Reason = "abandoned_in_queue"
+	ReasonAbandonedInRinging Reason = "abandoned_in_ringing"
+	ReasonBusy               Reason = "busy"
+	ReasonConnected          Reason = "connected"
+	ReasonFlowBudget         Reason = "flow_budget"
+	ReasonFlowEnd            Reason = "flow_end"
+	ReasonFlowHangup         Reason = "flow_hangup"
+	ReasonMaxWait            Reason = "max_wait"
+	ReasonNoAgents           Reason = "no_agents"
+	ReasonNoAnswer           Reason = "no_answer"
+	ReasonRejected           Reason = "rejected"
+	ReasonRequested          Reason = "requested"
+	ReasonSwitchLost         Reason = "switch_lost"
+	ReasonTalked             Reason = "talked"
+	ReasonTransferred        Reason = "transferred"
+	ReasonUnknown            Reason = "unknown"
+	ReasonUnknownNumber      Reason = "unknown_number"
+	ReasonUnreachable        Reason = "unreachable"
 )
 
 // Valid indicates whether the value is a known member of the Reason enum.
@@ -484,6 +507,10 @@ func (e Reason) Valid() bool {
 	case ReasonAbandonedInFlow:
 		return true
 	case ReasonAbandonedInQueue:
+		return true
+	case ReasonAbandonedInRinging:
+		return true
+	case ReasonBusy:
 		return true
 	case ReasonConnected:
 		return true
@@ -497,6 +524,10 @@ func (e Reason) Valid() bool {
 		return true
 	case ReasonNoAgents:
 		return true
+	case ReasonNoAnswer:
+		return true
+	case ReasonRejected:
+		return true
 	case ReasonRequested:
 		return true
 	case ReasonSwitchLost:
@@ -508,6 +539,8 @@ func (e Reason) Valid() bool {
 	case ReasonUnknown:
 		return true
 	case ReasonUnknownNumber:
+		return true
+	case ReasonUnreachable:
 		return true
 	default:
 		return false
@@ -734,6 +767,11 @@ type Call struct {
 	// ArrivedAt When it arrived.
 	ArrivedAt time.Time `json:"arrived_at"`
 
+	// ByAgent Internal: the agent who dialled.
+	//
+	// Example: ana
+	ByAgent string `json:"by_agent,omitempty,omitzero"`
+
 	// Caller Who is at the other end, as the switch told it. Not to be trusted.
 	Caller Party `json:"caller"`
 
@@ -744,6 +782,11 @@ type Call struct {
 	//
 	// Example: +4930123456
 	Dialled string `json:"dialled"`
+
+	// Direction From a customer, or from one of your phones. No queue's figures count internal calls.
+	//
+	// Example: inbound
+	Direction CallDirection `json:"direction"`
 
 	// EndedAt When it ended.
 	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
@@ -804,6 +847,11 @@ type Call struct {
 	// Times Where a call's duration went; the parts sum up to the total.
 	Times Times `json:"times,omitempty,omitzero"`
 }
+
+// CallDirection From a customer, or from one of your phones. No queue's figures count internal calls.
+//
+// Example: inbound
+type CallDirection string
 
 // CallLeg One connection between a switch and one party.
 type CallLeg struct {
@@ -919,10 +967,10 @@ type CallOffer struct {
 	// Example: desk-1
 	Phone string `json:"phone"`
 
-	// Queue A name you choose.
+	// Queue The queue it was made for. Absent: somebody dialled the agent, or transferred the call to them.
 	//
 	// Example: sales
-	Queue Slug `json:"queue"`
+	Queue string `json:"queue,omitempty,omitzero"`
 
 	// RangMs How long it rang.
 	//
@@ -2626,6 +2674,9 @@ type ListCallsParams struct {
 
 	// State Whether it is over.
 	State CallState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Direction From a customer, or from one of your phones.
+	Direction CallDirection `form:"direction,omitempty" json:"direction,omitempty,omitzero"`
 }
 
 // ApplyConfigParams defines parameters for ApplyConfig.
@@ -3288,6 +3339,14 @@ func (siw *ServerInterfaceWrapper) ListCalls(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "direction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "direction", c.Request.URL.Query(), &params.Direction, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter direction: %w", err), http.StatusBadRequest)
 		return
 	}
 
