@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,7 +19,9 @@ import (
 // Examine looks at a FreeSWITCH from outside and says what to change on it. It
 // may run beside a working orchestrator: it has a connection of its own and
 // changes nothing, but for a leg to nowhere that it makes, records for a moment
-// and hangs up. It takes a few seconds at most on a PBX that answers.
+// and hangs up, and a file ringmaster-doctor.wav in the folder of recordings,
+// which it removes when that is on this machine. It takes a few seconds at most
+// on a PBX that answers.
 func Examine(ctx context.Context, cfg Config) []orchestrator.Finding {
 	full, err := cfg.complete()
 	if err != nil {
@@ -267,12 +270,15 @@ func (x *examiner) recording(ctx context.Context) {
 	path := filepath.Join(x.cfg.Recordings, "ringmaster-doctor.wav")
 	id := "ringmaster-doctor-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	if answer := x.try(ctx, "originate", "{origination_uuid="+id+"}null/ringmaster-doctor", "&park()"); !strings.HasPrefix(answer, "+OK") {
-		x.add(orchestrator.SeverityNote, what, "no leg could be made to try it with: "+said(answer), "", "")
+		x.add(orchestrator.SeverityNote, what, "cannot be tried without mod_loopback: "+said(answer), "writable by FreeSWITCH", "load mod_loopback, then run this again")
 		return
 	}
 	x.try(ctx, "uuid_record", id, "start", path)
 	there := x.try(ctx, "file_exists", path) == "true"
-	x.try(ctx, "uuid_kill", id) // FreeSWITCH removes a recording of less than three seconds.
+	x.try(ctx, "uuid_kill", id)
+	if host, _, _ := net.SplitHostPort(x.cfg.Address); isLoopback(host) {
+		_ = os.Remove(path) // In a container it is another machine's, and stays.
+	}
 	if !there {
 		x.fail(what, x.cfg.Recordings+" cannot be written to; FreeSWITCH tells nobody and records nothing", "writable by FreeSWITCH",
 			"on the PBX: install -d -o freeswitch -g freeswitch "+x.cfg.Recordings)

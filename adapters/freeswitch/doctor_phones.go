@@ -35,7 +35,7 @@ func (x *examiner) phones(ctx context.Context) {
 		if x.try(ctx, "user_data", at, "var", "user_context") != "rm-agents" {
 			elsewhere = append(elsewhere, e)
 		}
-		if v := x.try(ctx, "user_data", at, "param", "allow-empty-password"); isTrue(v) || strings.HasPrefix(v, "-ERR") {
+		if v := x.try(ctx, "user_data", at, "param", "allow-empty-password"); v == "" || isTrue(v) || strings.HasPrefix(v, "-ERR") {
 			open = append(open, e)
 		}
 		if v := x.try(ctx, "user_data", at, "param", "dial-string"); !x.expands && callsFunction.MatchString(v) {

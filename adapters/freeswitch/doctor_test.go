@@ -99,9 +99,7 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 			{`name="sessions-per-second" value="300"`, `name="sessions-per-second" value="30"`},
 			{`<param name="event-heartbeat-interval" value="2"/>`, `<param name="initial-event-threads" value="4"/>`},
 		},
-		"autoload_configs/modules.conf.xml": {
-			{`<load module="mod_conference"/>`, `<load module="mod_callcenter"/>`}, {`<load module="mod_loopback"/>`, ""},
-		},
+		"autoload_configs/modules.conf.xml":      {{`<load module="mod_conference"/>`, `<load module="mod_callcenter"/>`}},
 		"autoload_configs/local_stream.conf.xml": {{`name="moh"`, `name="quiet"`}},
 		"sip_profiles/internal.xml": {
 			{`name="fire-transfer-events" value="true"`, `name="fire-transfer-events" value="false"`},
