@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ringmaster/adapters/asterisk"
 	"ringmaster/adapters/postgres"
 	"ringmaster/adapters/postgres/cluster"
 	"ringmaster/adapters/speech"
@@ -20,38 +19,43 @@ import (
 )
 
 func doctor() *cobra.Command {
-	var file, ari, user string
+	var file, ari, user, esl string
 	var asJSON bool
 	var endpoints []string
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check a PBX, this machine and a configuration, and say what to change",
-		Long: `Check an Asterisk from outside (version, ARI and its limits, websocket,
-security, the phones' endpoints), what this machine needs, and the
-configuration file, and say line by line what to change. Nothing is changed.
+		Long: `Check an Asterisk or a FreeSWITCH from outside (version, control interface
+and its limits, security, dialplan, the phones), what this machine needs, and
+the configuration file, and say line by line what to change. Nothing is changed.
 
-The Asterisk is the one named with --ari, or every switch of the file that has
-url, username and password. The password comes from the file or from
-RINGMASTER_ARI_PASSWORD, never from the command line.`,
+The PBX is the one named with --ari or --esl, or every switch of the file that
+has a url and a password. The password comes from the file or from
+RINGMASTER_ARI_PASSWORD or RINGMASTER_ESL_PASSWORD, never from the command line.`,
 		Example: `  ringmaster doctor -f center.yaml
-  RINGMASTER_ARI_PASSWORD=… ringmaster doctor --ari http://127.0.0.1:8088/ari --ari-user ringmaster`,
+  RINGMASTER_ARI_PASSWORD=… ringmaster doctor --ari http://127.0.0.1:8088/ari --ari-user ringmaster
+  RINGMASTER_ESL_PASSWORD=… ringmaster doctor --esl 'esl://127.0.0.1:8021?domain=pbx.example'`,
 		Args: cobra.NoArgs,
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "configuration file, as for apply")
 	c.Flags().StringVar(&ari, "ari", "", "URL of ARI")
 	c.Flags().StringVar(&user, "ari-user", "ringmaster", "user of ARI")
-	c.Flags().StringSliceVar(&endpoints, "endpoint", nil, "endpoints to look at (PJSIP/1001)")
+	c.Flags().StringVar(&esl, "esl", "", "URL of FreeSWITCH's event socket: esl://host:port?domain=the phones' domain")
+	c.Flags().StringSliceVar(&endpoints, "endpoint", nil, "endpoints to look at (PJSIP/1001, user/1001)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		found := local(c.Context())
-		pbxs, more, err := patients(c, file, ari, user, endpoints)
+		pbxs, more, err := patients(c.InOrStdin(), file, []patient{
+			{id: "asterisk", kind: gen.SwitchTypeAsterisk, url: ari, user: user, endpoints: endpoints},
+			{id: "freeswitch", kind: gen.SwitchTypeFreeswitch, url: esl, endpoints: endpoints},
+		})
 		if err != nil {
 			return err
 		}
 		found = append(found, more...)
-		for _, cfg := range pbxs {
-			for _, f := range asterisk.Examine(c.Context(), cfg) {
-				f.What = string(cfg.ID) + ": " + f.What
+		for _, p := range pbxs {
+			for _, f := range p.examine(c.Context()) {
+				f.What = p.id + ": " + f.What
 				found = append(found, f)
 			}
 		}
@@ -61,12 +65,12 @@ RINGMASTER_ARI_PASSWORD, never from the command line.`,
 }
 
 // local is what this machine needs.
-func local(ctx context.Context) (found []asterisk.Finding) {
+func local(ctx context.Context) (found []orchestrator.Finding) {
 	found = append(found, database(ctx, os.Getenv("RINGMASTER_DATABASE")))
-	f := asterisk.Finding{Severity: asterisk.SeverityOK, What: "speech", Found: "a speech engine is installed"}
+	f := orchestrator.Finding{Severity: orchestrator.SeverityOK, What: "speech", Found: "a speech engine is installed"}
 	if err := speaks(); err != nil {
-		f = asterisk.Finding{
-			Severity: asterisk.SeverityWarning, What: "speech", Found: err.Error(),
+		f = orchestrator.Finding{
+			Severity: orchestrator.SeverityWarning, What: "speech", Found: err.Error(),
 			Want: "a speech engine for spoken prompts", Fix: "apt-get install espeak-ng",
 		}
 	}
@@ -75,23 +79,23 @@ func local(ctx context.Context) (found []asterisk.Finding) {
 
 // database is the one that is configured, or else whether there can be a
 // private one.
-func database(ctx context.Context, dsn string) asterisk.Finding {
+func database(ctx context.Context, dsn string) orchestrator.Finding {
 	if dsn != "" {
 		if err := ping(ctx, dsn); err != nil {
-			return asterisk.Finding{
-				Severity: asterisk.SeverityError, What: "database", Found: err.Error(), Want: "an answer", Fix: "correct RINGMASTER_DATABASE, or start it",
+			return orchestrator.Finding{
+				Severity: orchestrator.SeverityError, What: "database", Found: err.Error(), Want: "an answer", Fix: "correct RINGMASTER_DATABASE, or start it",
 			}
 		}
-		return asterisk.Finding{Severity: asterisk.SeverityOK, What: "database", Found: "the one of RINGMASTER_DATABASE answers"}
+		return orchestrator.Finding{Severity: orchestrator.SeverityOK, What: "database", Found: "the one of RINGMASTER_DATABASE answers"}
 	}
 	version, err := cluster.Installed()
 	if err != nil {
-		return asterisk.Finding{
-			Severity: asterisk.SeverityWarning, What: "embedded database", Found: err.Error(),
+		return orchestrator.Finding{
+			Severity: orchestrator.SeverityWarning, What: "embedded database", Found: err.Error(),
 			Want: "PostgreSQL's programs", Fix: "apt-get install postgresql, or serve with --database",
 		}
 	}
-	return asterisk.Finding{Severity: asterisk.SeverityOK, What: "embedded database", Found: "PostgreSQL " + version}
+	return orchestrator.Finding{Severity: orchestrator.SeverityOK, What: "embedded database", Found: "PostgreSQL " + version}
 }
 
 func ping(ctx context.Context, dsn string) (err error) {
@@ -117,64 +121,12 @@ func speaks() error {
 	return voice.Ready(orchestrator.DefaultLanguage)
 }
 
-// patients lists the PBXs to look at, and what is wrong with the file.
-func patients(c *cobra.Command, file, ari, user string, endpoints []string) (pbxs []asterisk.Config, found []asterisk.Finding, err error) {
-	password := os.Getenv("RINGMASTER_ARI_PASSWORD")
-	if ari != "" {
-		if password == "" {
-			return nil, nil, errors.New("set RINGMASTER_ARI_PASSWORD to ARI's password")
-		}
-		return []asterisk.Config{{ID: "asterisk", URL: ari, User: user, Password: password, Endpoints: endpoints}}, nil, nil
-	}
-	if file == "" {
-		return nil, []asterisk.Finding{{
-			Severity: asterisk.SeverityWarning, What: "PBX", Found: "none was named", Fix: "say doctor -f center.yaml, or doctor --ari URL",
-		}}, nil
-	}
-	f, err := readCenter(c.InOrStdin(), file)
-	if err != nil {
-		return nil, nil, err
-	}
-	found = append(found, asterisk.Finding{Severity: asterisk.SeverityOK, What: "configuration file", Found: file + " can be read"})
-	if f.Change.Switches == nil {
-		return nil, found, nil
-	}
-	for _, s := range *f.Change.Switches {
-		cfg := asterisk.Config{ID: orchestrator.SwitchID(s.ID), URL: s.URL, User: s.Username, Password: s.Password}
-		if cfg.Password == "" {
-			cfg.Password = password
-		}
-		if cfg.URL == "" || cfg.Password == "" {
-			found = append(found, asterisk.Finding{
-				Severity: asterisk.SeverityWarning, What: s.ID, Found: "no url, username and password in the file",
-				Fix: "add them, or set RINGMASTER_ARI_PASSWORD",
-			})
-			continue
-		}
-		cfg.Endpoints = endpointsOf(f.Change, s.ID)
-		pbxs = append(pbxs, cfg)
-	}
-	return pbxs, found, nil
-}
-
-func endpointsOf(c gen.ConfigurationChange, sw string) (endpoints []string) {
-	if c.Phones == nil {
-		return nil
-	}
-	for _, p := range *c.Phones {
-		if p.Switch == sw {
-			endpoints = append(endpoints, p.Endpoint)
-		}
-	}
-	return endpoints
-}
-
 // report prints the findings, the bad ones with what to do, and fails when
 // something must be changed.
-func report(w io.Writer, found []asterisk.Finding, asJSON bool) error {
+func report(w io.Writer, found []orchestrator.Finding, asJSON bool) error {
 	bad := 0
 	for _, f := range found {
-		if f.Severity == asterisk.SeverityError {
+		if f.Severity == orchestrator.SeverityError {
 			bad++
 		}
 	}
@@ -185,7 +137,7 @@ func report(w io.Writer, found []asterisk.Finding, asJSON bool) error {
 	} else {
 		for _, f := range found {
 			fmt.Fprintf(w, "%-8s %s: %s\n", f.Severity, f.What, f.Found)
-			if f.Want != "" && f.Severity != asterisk.SeverityOK {
+			if f.Want != "" && f.Severity != orchestrator.SeverityOK {
 				fmt.Fprintf(w, "         wanted: %s\n", f.Want)
 			}
 			if f.Fix != "" {
