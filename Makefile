@@ -52,11 +52,13 @@ generate: ## Generate the API from api/openapi.yaml
 lint: ## Run the linters of .golangci.yml
 	$(GO) run $(LINT) run ./...
 
+docker: ## Start a center in containers: PostgreSQL, Asterisk, Ringmaster (docker/README.md)
+	@docker/setup.sh
+	@if docker compose version >/dev/null 2>&1; then compose="docker compose"; else compose=docker-compose; fi; \
+	cd docker && $$compose up --build --detach
+
 bench: ## Run the benchmarks the README quotes
 	$(GO) test -run '^$$' -bench . -benchmem $(BENCHES)
-
-storm: ## Run the end-to-end tests of hostile callers, events and overload, which make test does not run yet
-	$(GO) test -count=1 -timeout 20m -tags storm -run 'Hostile|Storm|Guessing|Knee' ./cmd/ringmaster/e2e
 
 sim: ## Simulate 10,000 seeds of calls, faults and restarts
 	$(GO) test -count=1 -timeout 60m ./orchestrator/simulation -sim.seeds=10000
@@ -65,4 +67,4 @@ clean: ## Remove what was built; the Asterisk root in .lab stays
 	rm -rf $(BIN) $(CONSOLE)/node_modules
 	find $(CONSOLE)/dist -mindepth 1 ! -name README -delete
 
-.PHONY: help demo test check build console console-test generate lint bench storm sim clean
+.PHONY: help demo test check build console console-test generate lint docker bench sim clean

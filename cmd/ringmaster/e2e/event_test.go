@@ -1,5 +1,3 @@
-//go:build storm
-
 package e2e
 
 import (
@@ -27,7 +25,8 @@ type meddler struct {
 	t       *testing.T
 	ari     *url.URL
 	server  *httptest.Server
-	repeats atomic.Bool // every real event twice
+	repeats atomic.Bool                   // every real event twice
+	creates atomic.Pointer[chan struct{}] // what requests for new legs wait for
 	lock    sync.Mutex
 	conn    *websocket.Conn
 	legs    []string // the ids of channels seen
@@ -49,11 +48,25 @@ func meddle(t *testing.T, doc document) *meddler {
 			m.relay(w, r)
 			return
 		}
+		if still := m.creates.Load(); still != nil && strings.HasSuffix(r.URL.Path, "/channels/create") {
+			<-*still
+		}
 		rest.ServeHTTP(w, r)
 	}))
 	t.Cleanup(m.server.Close)
 	pbx["url"] = m.server.URL + ari.Path
 	return m
+}
+
+// letIn lets those requests for new legs go on that wait now.
+func (m *meddler) letIn(still chan struct{}) {
+	for {
+		select {
+		case still <- struct{}{}:
+		default:
+			return
+		}
+	}
 }
 
 const relayLimit = 16 << 20

@@ -1,5 +1,3 @@
-//go:build storm
-
 package e2e
 
 import (

@@ -28,10 +28,51 @@ func witnessed(t *testing.T, agents int, change func(document)) (*centre, conver
 			change(doc)
 		}
 	})
-	for i := range agents {
-		c.login(i)
-	}
+	c.loginAll(agents)
 	return c, c.talk(t)
+}
+
+// loginAll logs the first n agents in at their own phones.
+func (c *centre) loginAll(n int) {
+	c.t.Helper()
+	for i := range n {
+		c.insist("POST", "/v1/agents/"+agentID(i)+"/actions", document{"action": "login", "phone": "p" + c.pbx.Agents[i].Number})
+	}
+	c.eventually("everybody is ready", 30*time.Second, func() bool {
+		ready := 0
+		for _, a := range c.live().Agents {
+			if a.State == orchestrator.AgentReady {
+				ready++
+			}
+		}
+		return ready >= n
+	})
+}
+
+// insist asks the API as a client should: told that it asks too often, it comes
+// back when it was told to.
+func (c *centre) insist(method, path string, in any) {
+	c.t.Helper()
+	body, err := json.Marshal(in)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for range 60 {
+		resp, text := c.send(method, path, "application/json", bytes.NewReader(body))
+		if resp.StatusCode == http.StatusTooManyRequests {
+			wait, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s")
+			if err != nil {
+				c.t.Fatalf("429 without a word when to come back: %v", err)
+			}
+			time.Sleep(wait)
+			continue
+		}
+		if resp.StatusCode >= 300 {
+			c.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, text)
+		}
+		return
+	}
+	c.t.Fatalf("%s %s: 429 for ever", method, path)
 }
 
 // talk brings the witnesses together.
