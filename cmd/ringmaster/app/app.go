@@ -229,11 +229,17 @@ func (a *App) govern(ctx context.Context) error {
 	return nil
 }
 
-// partitions makes the database's monthly partitions ahead of time.
+// partitions makes the database's monthly partitions ahead of time, and drops
+// those that are kept no longer.
 func (a *App) partitions(ctx context.Context) {
 	tick := time.NewTicker(12 * time.Hour)
 	defer tick.Stop()
 	for {
+		if days := a.cfg.RetentionDays; days > 0 {
+			if err := a.store.Retain(ctx, time.Now().AddDate(0, 0, -days)); err != nil && ctx.Err() == nil {
+				a.log.Error("drop what is kept no longer", "cause", err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -35,6 +35,9 @@ type Config struct {
 	Prompts string `koanf:"prompts"`
 	// JournalBytes bounds the journal on disk; 0 is 4 GiB.
 	JournalBytes int64 `koanf:"journal_bytes"`
+	// RetentionDays is how long facts, calls and what agents did are kept; 0 is
+	// for ever. They go by whole months, so that up to a month more is kept.
+	RetentionDays int `koanf:"retention_days"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `koanf:"log_level"`
 	// Standby waits for another process to stop leading before it leads. It
@@ -59,6 +62,10 @@ type Config struct {
 	StandsBy func(address, leader string) `koanf:"-"`
 }
 
+// leastRetention in days keeps the month before this one, whose partitions are
+// there for late facts.
+const leastRetention = 31
+
 // Defaults are the settings of a process nobody configured.
 func Defaults() Config {
 	return Config{Data: "data", Listen: "127.0.0.1:8080", Tenant: "main", LogLevel: "info", Lease: defaultTerm}
@@ -75,6 +82,9 @@ func (c Config) Validate() error {
 	}
 	if !orchestrator.ValidSlug(c.Tenant) {
 		faults = append(faults, fmt.Errorf("tenant: %q is not 1 to 63 of a-z 0-9 - _", c.Tenant))
+	}
+	if c.RetentionDays != 0 && c.RetentionDays < leastRetention {
+		faults = append(faults, fmt.Errorf("retention_days: %d is neither 0 (for ever) nor at least %d", c.RetentionDays, leastRetention))
 	}
 	if c.Standby && c.Database == "" {
 		faults = append(faults, errors.New("standby: needs a database that both can reach (--database)"))

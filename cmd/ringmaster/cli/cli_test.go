@@ -47,7 +47,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 
 func TestSettingsFileEnvironmentFlags(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rm.yaml")
-	write(t, file, "tenant: from-file\nlog_level: warn\ndata: /file\ntrusted_proxies: [10.0.0.0/8]\n")
+	write(t, file, "tenant: from-file\nretention_days: 400\nlog_level: warn\ndata: /file\ntrusted_proxies: [10.0.0.0/8]\n")
 	t.Setenv("RINGMASTER_TENANT", "from-env")
 	c := serve()
 	if err := c.ParseFlags([]string{"--data", "/flag"}); err != nil {
@@ -57,7 +57,7 @@ func TestSettingsFileEnvironmentFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.LogLevel != "warn" || cfg.Tenant != "from-env" || cfg.Data != "/flag" || len(cfg.TrustedProxies) != 1 {
+	if cfg.LogLevel != "warn" || cfg.RetentionDays != 400 || cfg.Tenant != "from-env" || cfg.Data != "/flag" || len(cfg.TrustedProxies) != 1 {
 		t.Errorf("%+v", cfg)
 	}
 }
@@ -68,6 +68,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		{"tennant: x\n", `no setting "tennant" (settings are: data, `},
 		{"tenant: Not A Slug\n", "tenant:"},
 		{"listen: nowhere\n", "listen:"},
+		{"retention_days: 7\n", "at least 31"},
 		{"log_level: loud\n", "log_level:"},
 		{"trusted_proxies: [x]\n", "trusted_proxies:"},
 		{"data: [\n", "rm.yaml"},

@@ -52,6 +52,7 @@ on), then the flags; later ones win.`,
 	f.String("tenant", def.Tenant, "name of the centre")
 	f.String("prompts", "", "folder of spoken prompts, readable by the switch under the same path (default DATA/prompts)")
 	f.Int64("journal-bytes", 0, "bound of the journal on disk (default 4 GiB)")
+	f.Int("retention-days", 0, "how long facts and calls are kept, by whole months (default for ever)")
 	f.String("log-level", def.LogLevel, "debug, info, warn or error")
 	f.Bool("standby", false, "wait until nobody else leads (needs --database)")
 	f.Duration("lease", def.Lease, "how long leading lasts without word from the database when another stands by")
@@ -129,7 +130,7 @@ func settings(c *cobra.Command, file string) (app.Config, error) {
 }
 
 var settingNames = []string{
-	"data", "listen", "database", "tenant", "prompts", "journal_bytes", "log_level", "standby", "lease", "take_over",
+	"data", "listen", "database", "tenant", "prompts", "journal_bytes", "retention_days", "log_level", "standby", "lease", "take_over",
 	"trusted_proxies",
 }
 
