@@ -347,7 +347,7 @@ func (f *Floor) missedTransfers(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) 
 		if k == nil || k == c || k.Ending != nil || c.Phase != o.PhaseTalking || there[k.AgentLeg].Bridge != k.Bridge {
 			continue
 		}
-		f.emit(o.Healed{Leg: c.Leg, Bridge: string(k.Bridge), Repair: "transferred while nobody listened"})
+		f.emit(o.Healed{Leg: c.Leg, Repair: "transferred while nobody listened"})
 		f.transferHappened(o.TransferHappened{Leg: c.AgentLeg, Party: c.Leg, Consult: k.Leg, Peer: k.AgentLeg})
 	}
 }

@@ -241,18 +241,24 @@ func (s *story) person(f *Far, verb string, w []string) error {
 }
 
 func (s *story) phone(h *handed, verb string, w []string) error {
-	var f *Far
+	var f, newest *Far // what a person does they do on the first line, but for what has just come
 	if calls := h.phone.Calls(); len(calls) > 0 {
-		f = calls[len(calls)-1]
+		f, newest = calls[0], calls[len(calls)-1]
 	}
 	if f == nil && (w[1] == "answers" || w[1] == "rejects" || w[1] == "presses" || w[1] == "holds" || verb == "hangs up") {
 		return fmt.Errorf("the phone is in no call")
 	}
 	switch {
 	case w[1] == "answers":
-		f.Answer()
+		newest.Answer()
 	case w[1] == "rejects":
-		f.Refuse(603)
+		newest.Refuse(603)
+	case w[1] == "transfers" && f != nil && len(w) == 4:
+		if to := s.people[w[3]]; to != nil {
+			f.TransferTo(to)
+		} else {
+			f.Transfer(w[3])
+		}
 	case verb == "hangs up":
 		f.Hangup()
 	case w[1] == "holds":
@@ -260,9 +266,9 @@ func (s *story) phone(h *handed, verb string, w []string) error {
 	case w[1] == "resumes":
 		f.Resume()
 	case w[1] == "presses":
-		f.Press(w[2])
+		newest.Press(w[2])
 	case w[1] == "dials":
-		s.names[string(h.phone.Dial(w[2], nil).Leg())] = w[0]
+		s.dial(h, w)
 	case verb == "is unplugged":
 		h.phone.Unregister()
 	case verb == "is plugged":
@@ -272,10 +278,20 @@ func (s *story) phone(h *handed, verb string, w []string) error {
 	case verb == "will ring", verb == "will refuse", verb == "will ignore":
 		h.reply = map[string]int{"ring": 180, "refuse": 486, "ignore": 0}[w[2]]
 	default:
-		return fmt.Errorf("a phone answers, rejects, hangs up, holds, resumes, presses 1, dials *11, " +
+		return fmt.Errorf("a phone answers, rejects, hangs up, holds, resumes, presses 1, dials *11 [as k1], transfers to 102 (or k1), " +
 			"is unplugged, is plugged, is elsewhere, will ring, will refuse, will ignore")
 	}
 	return nil
+}
+
+// dial: 1001 dials 102 [as k1].
+func (s *story) dial(h *handed, w []string) {
+	f, name := h.phone.Dial(w[2], nil), w[0]
+	if len(w) == 5 && w[3] == "as" {
+		name = w[4]
+		s.people[name] = f
+	}
+	s.names[string(f.Leg())] = name
 }
 
 func (s *story) agent(name string) orchestrator.AgentID {

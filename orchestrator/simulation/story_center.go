@@ -13,6 +13,7 @@ import (
 // first line that is none. The lines:
 //
 //	agents ana ben                              numbers 101, 102; phones 1001, 1002
+//	like freeswitch                             what the switch does about transfers
 //	pin ana 1234
 //	reasons lunch=1 desk=2
 //	queue support agents=ana,ben ring=20s wrap_up=15s max_wait=1m
@@ -31,6 +32,8 @@ func (s *story) setUp(w []string) (known bool, err error) {
 			})
 			c.Phones = append(c.Phones, orchestrator.Phone{ID: orchestrator.PhoneID("p" + phone), Switch: "pbx", Endpoint: "SIM/" + phone})
 		}
+	case "like":
+		s.plan.Quirks.DoesAttended, s.plan.Quirks.PartsWhileAsked = true, true
 	case "pin":
 		s.plan.PINs[orchestrator.AgentID(w[1])] = w[2]
 	case "reasons":

@@ -44,7 +44,7 @@ func (s *story) christen(d o.Deed) {
 	case o.CallArrived:
 		s.names[string(d.Call)] = s.name(string(d.Leg))
 	case o.LegStarted:
-		if d.Endpoint != "" {
+		if d.Endpoint != "" && s.names[string(d.Leg)] == "" {
 			s.names[string(d.Leg)] = number(d.Endpoint)
 		}
 	case o.PlayStarted:
@@ -92,6 +92,12 @@ func (s *story) command(a o.Action) string {
 		return fmt.Sprintf("connect %s and %s", s.name(string(a.A)), s.name(string(a.B)))
 	case o.Separate:
 		return "take " + s.name(string(a.Leg)) + " out of the bridge"
+	case o.Ring:
+		return "tell " + s.name(string(a.Leg)) + " that it rings"
+	case o.AcceptTransfer:
+		return "tell " + s.name(string(a.Leg)) + " that the transfer succeeded"
+	case o.RejectTransfer:
+		return "tell " + s.name(string(a.Leg)) + " that the transfer failed"
 	case o.Claim, o.SendDigits, o.CloseBridge:
 	}
 	return ""
@@ -125,6 +131,9 @@ func (s *story) fact(d o.Deed) string {
 func (s *story) callFact(deed o.Deed) string {
 	switch d := deed.(type) {
 	case o.CallArrived:
+		if d.Direction == o.CallInternal {
+			return fmt.Sprintf("%s is %s dialling %s", s.name(string(d.Call)), d.Caller.Name, d.Dialled)
+		}
 		return fmt.Sprintf("%s arrives for %s", s.name(string(d.Call)), d.Dialled)
 	case o.CallRefused:
 		return fmt.Sprintf("%s is refused: %s", s.name(string(d.Leg)), d.Reason)
@@ -146,6 +155,19 @@ func (s *story) callFact(deed o.Deed) string {
 		return fmt.Sprintf("%s leaves %s after %s: %s", s.name(string(d.Call)), d.Queue, seconds(d.Waited), d.Reason)
 	case o.CallConnected:
 		return fmt.Sprintf("%s talks to %s", s.name(string(d.Call)), d.Agent)
+	case o.CallTransferred:
+		to := "number " + d.Target
+		switch {
+		case d.Agent != "":
+			to = string(d.Agent)
+		case d.Consult != "":
+			to = "where " + s.name(string(d.Consult)) + " has got"
+		}
+		return fmt.Sprintf("%s is transferred by %s to %s (%s)", s.name(string(d.Call)), d.By, to, d.Kind)
+	case o.TransferRefused:
+		return fmt.Sprintf("%s may not transfer %s to %s: %s", d.By, s.name(string(d.Call)), d.Target, d.Code)
+	case o.LegMoved:
+		return fmt.Sprintf("%s belongs to %s, no longer to %s", s.name(string(d.Leg)), s.name(string(d.Call)), s.name(string(d.From)))
 	case o.CallReleased:
 		return fmt.Sprintf("%s goes to the dialplan's %s", s.name(string(d.Call)), d.Extension)
 	case o.CallEnding:
@@ -177,6 +199,9 @@ func (s *story) legFact(deed o.Deed) string {
 func (s *story) offerFact(deed o.Deed) string {
 	switch d := deed.(type) {
 	case o.OfferMade:
+		if d.Queue == "" {
+			return fmt.Sprintf("%s rings at %s (%s)", s.name(string(d.Call)), d.Agent, d.Decision.Trigger)
+		}
 		return fmt.Sprintf("%s is offered to %s (%s, %d free)", s.name(string(d.Call)), d.Agent, d.Decision.Strategy, d.Decision.Free)
 	case o.OfferEnded:
 		text := fmt.Sprintf("%s's offer is %s", d.Agent, d.Outcome)
