@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -141,7 +142,7 @@ func (c *centre) launch(flags ...string) {
 		c.output = &bytes.Buffer{}
 	}
 	c.lock.Unlock()
-	cmd.Stderr = &lockedWriter{w: c.output, lock: &c.lock}
+	cmd.Stderr = quiet{&lockedWriter{w: c.output, lock: &c.lock}}
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -162,6 +163,16 @@ func (c *centre) launch(flags ...string) {
 			c.t.Fatalf("no key is shown:\n%s", c.log())
 		}
 	}
+}
+
+// quiet leaves out that somebody asked whether we are ready, over and over.
+type quiet struct{ io.Writer }
+
+func (q quiet) Write(line []byte) (int, error) { // slog writes whole lines
+	if bytes.Contains(line, []byte("operation=getReadiness")) {
+		return len(line), nil
+	}
+	return q.Writer.Write(line)
 }
 
 // readiness is what /readyz says.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,4 +149,109 @@ func handOver(t *testing.T, kind string) {
 	if worst := took[len(took)-1]; worst > time.Second {
 		t.Errorf("nothing was dispatched for %s", worst)
 	}
+}
+
+// TestFrozenLeader stops the leader in its tracks for longer than its lease, at
+// random moments of a busy centre. The other takes over, and the one that wakes
+// up sends not one more byte to the switch and stands by.
+func TestFrozenLeader(t *testing.T) { frozenLeader(t, "asterisk") }
+
+func frozenLeader(t *testing.T, kind string) {
+	p := newPair(t, kind, 4, busy)
+	s := p.play(t)
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 2 {
+		time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
+		frozen, _ := p.roles()
+		pid := frozen.process.Process.Pid
+		at := time.Now()
+		if len(p.wires.since(pid, time.Time{})) == 0 {
+			t.Fatal("the tap does not see what the leader sends")
+		}
+		signal(t, pid, syscall.SIGSTOP)
+		took := p.follow(at)
+		s.stands(t)
+		time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
+		woken := time.Now()
+		signal(t, pid, syscall.SIGCONT)
+		p.awaitGuard(frozen)
+		slept := time.Since(woken)
+		time.Sleep(time.Second)
+		for _, sent := range p.wires.since(pid, woken) {
+			t.Errorf("%s after it woke up the old leader sent: %.200q", sent.at.Sub(woken), sent.text)
+		}
+		t.Logf("taken over after %s; the old leader stood by %s after it woke up", took, slept)
+	}
+	s.ends(t)
+}
+
+func signal(t *testing.T, pid int, sig syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, sig); err != nil {
+		t.Fatal(err)
+	}
+	if sig == syscall.SIGSTOP {
+		t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) }) //nolint:errcheck // it may be gone
+	}
+}
+
+// TestPartition cuts the leader off from the database while it still reaches
+// the switch. It must have stopped before the other begins, and when the cut
+// ends it stands by; the books hold one story of each call.
+func TestPartition(t *testing.T) {
+	p := newPair(t, "asterisk", 4, busy)
+	wire, dsn := p.databaseTap(t)
+	// The leader again, on a wire that can be cut.
+	leader, other := p.roles()
+	leader.stop()
+	leader.env = []string{"RINGMASTER_DATABASE=" + dsn}
+	p.follow(time.Now())
+	leader.launch("--standby")
+	p.awaitGuard(leader)
+	other.stop()
+	p.follow(time.Now())
+	other.launch("--standby")
+	p.awaitGuard(other)
+
+	s := p.play(t)
+	time.Sleep(500 * time.Millisecond) // those who wait are in the database
+	pid := leader.process.Process.Pid
+	cut := time.Now()
+	wire.cut(pid)
+	took := p.follow(cut)
+	s.stands(t)
+	next := other.process.Process.Pid
+	sent, begun := p.wires.since(pid, cut), p.wires.since(next, cut)
+	if len(sent) == 0 || len(begun) == 0 {
+		t.Fatalf("the tap saw %d parcels of the old leader, %d of the new one", len(sent), len(begun))
+	}
+	last, first := sent[len(sent)-1], begun[0]
+	if last.at.After(first.at) {
+		t.Errorf("the old leader sent %.100q, %s after the new one began", last.text, last.at.Sub(first.at))
+	}
+	t.Logf("cut off, the old leader was silent after %s, the new one spoke after %s and led after %s",
+		last.at.Sub(cut), first.at.Sub(cut), took)
+	if r, _ := leader.readyz(); r.Ready {
+		t.Errorf("cut off and ready: %+v", r)
+	}
+	if status, text := leader.ask("POST", "/v1/agents/agent1/actions", document{"action": "ready"}); status != 503 {
+		t.Errorf("cut off, it answers %d %s", status, text)
+	}
+	wire.mend(pid)
+	p.awaitGuard(leader)
+	if status, text := leader.ask("POST", "/v1/agents/agent1/actions", document{"action": "ready"}); status != 503 || !strings.Contains(string(text), other.address) {
+		t.Errorf("standing by, it answers %d %s", status, text)
+	}
+	for _, late := range p.wires.since(pid, first.at) {
+		t.Errorf("the old leader sent %.100q afterwards", late.text)
+	}
+	// What was decided between the cut and the silence is lost to the other: of
+	// those calls there may be less to tell, but nothing twice.
+	for _, number := range s.churn.stop() {
+		if ids := p.calls(number); len(ids) > 1 {
+			t.Errorf("%d CDRs of one call of %s", len(ids), number)
+		}
+	}
+	s.churn = &churn{cancel: func() {}}
+	s.ends(t)
 }
