@@ -256,6 +256,9 @@ func (f *Floor) applyAnswered(d o.LegAnswered) {
 		f.takeUp(c.Offer)
 		f.touch(c)
 	}
+	if c := f.Calls[d.Call]; c != nil && c.Link != nil && c.Link.Out == d.Leg {
+		c.Link.Up = true
+	}
 }
 
 // takeUp brings an offer to where its leg has got.

@@ -16,7 +16,11 @@ type link struct {
 	In  o.LegID    // on the other, in a bridge with the agent; "" until it arrives
 	To  o.SwitchID // the other
 	Far o.BridgeID // the bridge there
+	Up  bool       // answered: Out may be in a bridge with the caller
 }
+
+// bridged reports whether a bridge on the call's own switch can have been made.
+func (c *call) bridged() bool { return c.Link == nil || c.Link.Up }
 
 func (lk *link) has(id o.LegID) bool { return lk != nil && (lk.Out == id || lk.In == id) }
 

@@ -206,9 +206,9 @@ func (f *Floor) connectFailed(c *call) {
 	bridge := c.Offer.Bridge
 	if lk := c.Link; lk != nil {
 		f.ask(o.Resync{Switch: lk.To})
-		if l := f.Legs[lk.Out]; l == nil || l.State != o.LegIsUp {
-			bridge = "" // not made yet
-		}
+	}
+	if !c.bridged() {
+		bridge = ""
 	}
 	if f.inBridge(c.Leg, bridge) {
 		f.order(c, o.Separate{Leg: c.Leg, Bridge: bridge})

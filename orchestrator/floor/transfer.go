@@ -202,16 +202,24 @@ func (f *Floor) inherit(c, k *call, done bool) {
 		made.Queue = f.handOver(c, k)
 	}
 	a, l := f.Agents[made.Agent], f.Legs[made.Leg]
+	was := talk{k.Switch, made.Bridge}
+	apart := k.Link != nil || l.Switch != c.Switch
+	if apart { // the consult's bridge is not where the two will meet
+		made.Bridge = ""
+	}
 	made.Phone, made.Decision.IdleSince = a.Phone, a.IdleSince
 	f.emit(o.LegMoved{
 		Call: c.ID, From: k.ID, Leg: l.ID, Switch: l.Switch, Role: l.Role, Endpoint: l.Endpoint, Agent: l.Agent, State: l.State,
 	})
 	f.emit(made)
 	f.settle(a)
+	if apart && was.bridge != "" && k.bridged() {
+		f.close(k, was)
+	}
 	switch {
 	case !c.Offer.Answered:
 		f.announceRinging(c)
-	case done && l.Switch == c.Switch:
+	case done && !apart:
 		f.together(c)
 	default:
 		// In the consult's lane: behind what was ordered of its bridge.
