@@ -66,6 +66,7 @@ type centre struct {
 	exited  chan error
 	address string
 	key     string
+	shown   chan string // the first key, when launch ran it
 	output  *bytes.Buffer
 }
 

@@ -126,8 +126,25 @@ func (p *pair) databaseTap(t testing.TB) (*tap, string) {
 	return w, fmt.Sprintf("host=%s port=%s user=%s dbname=%s sslmode=disable", host, port, config.User, config.Database)
 }
 
-// launch runs serve and does not wait for it.
+// launch runs serve and waits for nothing but the first key.
 func (c *centre) launch(flags ...string) {
+	c.t.Helper()
+	c.launchKeyless(flags...)
+	if c.key == "" {
+		c.awaitKey()
+	}
+}
+
+func (c *centre) awaitKey() {
+	c.t.Helper()
+	select {
+	case c.key = <-c.shown:
+	case <-time.After(30 * time.Second):
+		c.t.Fatalf("no key is shown:\n%s", c.log())
+	}
+}
+
+func (c *centre) launchKeyless(flags ...string) {
 	c.t.Helper()
 	args := append([]string{"serve", "--data", c.dir, "--listen", c.address, "--prompts", c.pbx.SoundsDir}, flags...)
 	cmd := exec.Command(program, args...)
@@ -148,6 +165,7 @@ func (c *centre) launch(flags ...string) {
 	}
 	c.process, c.exited = cmd, make(chan error, 1)
 	key := make(chan string, 1)
+	c.shown = key
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			if _, text, ok := strings.Cut(lines.Text(), "shown only now: "); ok {
@@ -156,13 +174,6 @@ func (c *centre) launch(flags ...string) {
 		}
 		c.exited <- cmd.Wait()
 	}()
-	if c.key == "" {
-		select {
-		case c.key = <-key:
-		case <-time.After(30 * time.Second):
-			c.t.Fatalf("no key is shown:\n%s", c.log())
-		}
-	}
 }
 
 // quiet leaves out that somebody asked whether we are ready, over and over.
