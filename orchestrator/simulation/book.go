@@ -291,7 +291,7 @@ func (b *book) foldHeld(at time.Time, call orchestrator.CallID, leg orchestrator
 
 func (b *book) eitherHolds(c *bookCall) bool {
 	for _, id := range []orchestrator.LegID{c.leg, c.agentLeg} {
-		if l := b.legs[id]; l != nil && l.held {
+		if l := b.legs[id]; l != nil && l.held && !l.closed {
 			return true
 		}
 	}
