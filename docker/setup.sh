@@ -10,7 +10,8 @@ fi
 new() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 umask 077
 cat >.env.part <<EOF
-# Passwords of this center, made by docker/setup.sh. Keep it, and keep it secret.
+# Settings and passwords of this center, made by docker/setup.sh. Keep it secret.
+COMPOSE_PROJECT_NAME=ringmaster
 POSTGRES_PASSWORD=$(new)
 ARI_PASSWORD=$(new)
 # The desk phones and their passwords. A phone more is a word more here, and a
