@@ -205,8 +205,10 @@ func (f *Floor) resume(c *call, there map[o.LegID]o.SnapshotLeg, gap bool) {
 		if c.Phase == o.PhaseFlow && f.node(c).Type == o.NodeAnswer && !f.up(c) {
 			f.order(c, o.Answer{Leg: c.Leg})
 		}
-	case c.Released:
-		f.order(c, o.Release{Leg: c.Leg, Context: f.node(c).Context, Extension: f.node(c).Extension})
+	case c.Released: // again, and with the time it takes
+		n := f.node(c)
+		f.emit(o.CallReleased{Call: c.ID, Context: n.Context, Extension: n.Extension})
+		f.order(c, o.Release{Leg: c.Leg, Context: n.Context, Extension: n.Extension})
 	case c.Phase == o.PhaseQueued || c.Phase == o.PhaseRinging:
 		f.claim(c)
 		f.resumeQueue(c, there)

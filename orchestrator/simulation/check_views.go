@@ -7,11 +7,16 @@ import (
 // views holds that what people are shown is what the facts say. It is dear, so
 // it looks now and then.
 type views struct {
-	w *World
-	n int
+	w       *World
+	n       int
+	offered map[o.QueueID]int // customers' calls
 }
 
-func (v *views) fact(o.Fact) {}
+func (v *views) fact(f o.Fact) {
+	if d, is := f.What.(o.CallQueued); is && !v.w.book.call(d.Call).internal {
+		v.offered[d.Queue]++
+	}
+}
 
 func (v *views) step(in o.Input, _ o.Effects) {
 	if v.n++; v.n%23 == 0 {
@@ -55,6 +60,10 @@ func (v *views) look(in o.Input) {
 		}
 	}
 	for _, q := range live.Queues {
+		// A queue that is removed and made again counts anew.
+		if !v.w.plan.Faults.Changes && q.Today.Date == begin.Format("2006-01-02") && q.Today.Offered != v.offered[q.Queue] {
+			v.w.fail("views: queue %s is shown with %d calls offered, there were %d", q.Queue, q.Today.Offered, v.offered[q.Queue])
+		}
 		if q.Waiting != waiting[q.Queue] {
 			v.w.fail("views: queue %s is shown with %d waiting calls, there are %d", q.Queue, q.Waiting, waiting[q.Queue])
 		}

@@ -32,6 +32,11 @@ func TestMutants(t *testing.T) {
 			m.caught(t, "again: go test", "./orchestrator/simulation", "-run=TestSeeds", "-sim.seeds=500", "-sim.calls=40", "-sim.seed="+cmp.Or(m.seed, "0"))
 		})
 	}
+	for _, m := range ofTheStories {
+		t.Run("story/"+m.name, func(t *testing.T) {
+			m.caught(t, "the story goes otherwise now", "./orchestrator/simulation", "-run=TestStories")
+		})
+	}
 	for _, m := range ofTheSwitch {
 		t.Run("switch/"+m.name, func(t *testing.T) {
 			m.caught(t, "--- FAIL: TestConformance", "./orchestrator/simulation/adapter", "-run=TestConformance/plain")
@@ -115,10 +120,10 @@ var ofTheFloor = []mutant{
 	{"a longest wait that is forgotten", "floor/deadline.go", "return earliest(c.NodeBy, c.MaxWaitAt, c.AnnounceAt)", "return earliest(c.NodeBy, c.AnnounceAt)", ""},
 	{"no rest after a missed offer", "floor/apply_agent.go", "f.derive(a) == o.AgentReady && a.NotBefore.IsZero()", "f.derive(a) == o.AgentReady", ""},
 	{"offers to phones nobody can reach", "floor/apply_agent.go", "ph == nil || !ph.Reachable || !f.attached(ph.Switch)", "ph == nil || !f.attached(ph.Switch)", ""},
-	{"the agent is free before their leg is gone", "floor/apply_call.go", "c.Offer = nil\n\tif c.Phase", "c.Offer, a.Leg = nil, \"\"\n\tif c.Phase", ""},
+	{"the agent is free before their leg is gone", "floor/apply_call.go", "c.Offer = nil\n\tswitch {", "c.Offer, a.Leg = nil, \"\"\n\tswitch {", ""},
 	{"a pause takes hold during the call", "floor/apply_agent.go", "case a.Talking && a.Held:", "case a.Intent == o.IntentPause:\n\t\treturn o.AgentPaused\n\tcase a.Talking && a.Held:", ""},
-	{"the agent stays on the line when the caller goes", "floor/leg.go", "if l := f.Legs[id]; l != nil && l.State == o.LegIsUp {", "if l := f.Legs[id]; l != nil && l.State == o.LegIsDown {", ""},
-	{"the caller stays on the line when the agent goes", "floor/leg.go", "f.order(c, o.Hangup{Leg: c.Leg, Cause: o.CauseNormal})\n\tdefault:", "default:", ""},
+	{"the agent stays on the line when the caller goes", "floor/leg.go", "if l := f.Legs[id]; l != nil && l.State == o.LegIsUp && l.Role", "if l := f.Legs[id]; l != nil && l.State == o.LegIsDown && l.Role", ""},
+	{"the caller stays on the line when the agent goes", "floor/leg.go", "if l := f.Legs[id]; l.Role != o.RoleLink {", "if l := f.Legs[id]; l.Role == o.RoleLink {", ""},
 	{"bridges are left behind", "floor/leg.go", "if len(c.Legs) == 0 && c.Bridge != \"\" {", "if false {", ""},
 	{"legs that ended unheard stay", "floor/heal.go", "f.closeMissing(e.Switch, there, gap)\n", "", ""},
 	{"an answer that was lost is not asked for again", "floor/heal.go", "f.order(c, o.Answer{Leg: c.Leg})\n\tcase o.NodePlay", "case o.NodePlay", ""},
@@ -129,10 +134,33 @@ var ofTheFloor = []mutant{
 	{"state that changes without a fact", "floor/offer.go", "misses, notBefore := a.Misses, a.NotBefore", "a.Held = !a.Held\n\tmisses, notBefore := a.Misses, a.NotBefore", ""},
 	{"hold counts as talk", "floor/apply_call.go", "c.OnHold += spent", "c.InTalk += spent", ""},
 	{"two ids that are one", "floor/floor.go", "f.minted++", "f.minted = 1", ""},
-	{"music that is told and not ordered", "floor/queue.go", "f.order(c, o.StartMusic{Leg: c.Leg, Class: c.queue.Music})\n}", "}", ""},
-	{"a call connected before both are there", "floor/offer.go", "f.inBridge(c.Leg, of.Bridge) && f.inBridge(of.Leg, of.Bridge)", "f.inBridge(c.Leg, of.Bridge) || f.inBridge(of.Leg, of.Bridge)", ""},
+	{"music that is told and not ordered", "floor/queue.go", "f.order(c, o.StartMusic{Leg: c.Leg, Class: musicOf(c)})\n}", "}", ""},
+	{"a call connected before both are there", "floor/offer.go", "if f.hear(c, of.Leg, of.Bridge) {", "if f.inBridge(c.Leg, of.Bridge) {", ""},
 	{"the callers of a removed queue wait for nobody", "floor/apply_config.go", "if old.ID == id {\n\t\t\treturn old", "if old.ID == id {\n\t\t\treturn nil", ""},
+	{"who transferred stays on the line", "floor/transfer.go", "f.order(t.call, o.Hangup{Leg: t.leg, Cause: o.CauseNormal})\n", "", ""},
+	{"the phone never hears of its transfer", "floor/transfer.go", "if !t.done {\n\t\tf.order(", "if false {\n\t\tf.order(", ""},
+	{"a transfer that is told twice happens twice", "floor/transfer.go", " || l.ID != c.Leg && l.ID != c.AgentLeg {", " {", ""},
+	{"customers send calls where they like", "floor/transfer.go", "case t.leg == t.call.Leg && !t.call.Internal:", "case false:", ""},
+	{"who is consulted stays in the consultation", "floor/apply_transfer.go", "f.Legs[d.Leg].Call = d.Call\n", "", ""},
+	{"the consultation's bridge is closed under the customer", "floor/apply_transfer.go", "from.Agent, from.AgentLeg, from.Bridge = \"\", \"\", \"\"", "from.Agent, from.AgentLeg = \"\", \"\"", ""},
+	{"the call still believes in the agent who left", "floor/apply_transfer.go", "c.Agent, c.AgentLeg, c.Bridge = \"\", \"\", \"\"", "c.Bridge = \"\"", ""},
+	{"who holds while they are transferred to does not hold", "floor/apply_call.go", "c.Return, c.Held = nil, f.holds(c)", "c.Return, c.Held = nil, false", ""},
+	{"colleagues count in the service level", "floor/apply_call.go", "if !c.Internal {\n\t\tmetrics.Offered", "if true {\n\t\tmetrics.Offered", ""},
+	{"a phone that dials is offered calls", "floor/apply_agent.go", " || len(ph.Dialled) > 0:", ":", ""},
+	{"talking to a colleague is talking to a customer", "floor/apply_call.go", "a.Talking, a.Inside, a.Queue, a.Misses = !c.Internal, c.Internal,", "a.Talking, a.Inside, a.Queue, a.Misses = true, false,", ""},
+	{"a leg whose arrival is told late arrives twice", "floor/floor.go", "if !f.gone(e.Switch, e.Leg) {", "if true {", "2447"},
 	{"the lesser call for the better agent", "floor/match.go", "if next.Call == w.Call {", "if true {", ""},
+}
+
+// ofTheStories are bugs that break no rule but do not do what was decided.
+var ofTheStories = []mutant{
+	{"a transfer that fails does not come back to the agent", "floor/direct.go", "if c.Return != nil && f.barred(c, c.Return.Agent) == \"\" {", "if false {", ""},
+	{"a transfer that fails loses the place in the queue", "floor/direct.go", "if c.Return != nil && f.Queues[c.Return.Queue] != nil {", "if false {", ""},
+	{"the place in the queue is a new one", "floor/direct.go", "f.line(c, q, back.Priority, back.Arrived)", "f.line(c, q, back.Priority, f.At)", ""},
+	{"nobody connects the customer with who was consulted", "floor/transfer.go", "f.unite(c, string(k.ID))", "_ = k", ""},
+	{"a colleague's call ends a wrap-up", "floor/apply_agent.go", "if d.State != o.AgentReserved && d.State != o.AgentBusy {", "if true {", ""},
+	{"a transfer while nobody listened is not found", "floor/heal.go", "f.missedTransfers(e.Switch, there)", "_ = there", ""},
+	{"a busy agent is not refused", "floor/transfer.go", "code = string(f.barred(t.call, to.agent))", "code = \"\"", ""},
 }
 
 // ofTheSwitch are ways in which an adapter could break the contract.

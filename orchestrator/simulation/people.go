@@ -58,7 +58,13 @@ func (c *caller) Hears(f *Far, media []orchestrator.Media) {
 	c.w.clock.After(d.between(200*time.Millisecond, 6*time.Second), func() { f.Press(keys) })
 }
 
-func (c *caller) Together(f *Far) { c.later(f, c.w.talk()) }
+func (c *caller) Together(f *Far) {
+	c.later(f, c.w.talk())
+	if c.w.plan.Transfers > 0 && c.w.dice.chance(4) { // a line with a transfer key of its own
+		c.w.clock.After(c.w.dice.between(0, 5*time.Second), func() { f.Transfer("999") })
+	}
+}
+
 func (c *caller) Alone(f *Far)    { c.later(f, c.w.dice.between(time.Second, 30*time.Second)) }
 func (c *caller) Fallback(f *Far) { c.later(f, c.w.dice.between(time.Second, 10*time.Second)) }
 
