@@ -58,6 +58,10 @@ type Config struct {
 	Connections int
 
 	Log *slog.Logger // nil discards
+
+	// guardFor is how long a waiting leg is left alone after our last sign of
+	// life; 0 is 30 s. It is put off every third of that.
+	guardFor time.Duration
 }
 
 // String names the switch and keeps the password out of logs.
@@ -73,6 +77,7 @@ const (
 	defaultBurst       = 10
 	defaultCreateWait  = time.Second
 	defaultQueue       = 16384
+	defaultGuard       = 30 * time.Second
 	defaultConnections = 3
 	mostConnections    = 16
 )
@@ -90,6 +95,7 @@ func (c Config) complete() (Config, error) {
 	c.CreatesPerSecond = orDefault(c.CreatesPerSecond, defaultCreates)
 	c.CreateBurst = orDefault(c.CreateBurst, defaultBurst)
 	c.CreateWait = orDefault(c.CreateWait, defaultCreateWait)
+	c.guardFor = orDefault(c.guardFor, defaultGuard)
 	c.Queue = orDefault(c.Queue, defaultQueue)
 	c.Connections = orDefault(c.Connections, defaultConnections)
 	if c.Log == nil {

@@ -54,7 +54,7 @@ func (s *Switch) enter(d orchestrator.Dial) (*leg, orchestrator.CommandResult, s
 func (s *Switch) create(ctx context.Context, over <-chan struct{}, l *leg, o order) string {
 	turn, cancel := context.WithTimeout(ctx, s.cfg.CreateWait)
 	defer cancel()
-	if !s.creates.enter(turn) {
+	if !s.creates.enter(turn, time.Now()) {
 		s.counters.add(func(n *Stats) { n.Overloads++ })
 		return ReasonOverloaded
 	}
@@ -64,8 +64,18 @@ func (s *Switch) create(ctx context.Context, over <-chan struct{}, l *leg, o ord
 	if result == orchestrator.ResultAccepted || result == orchestrator.ResultNoWord {
 		reason = s.await(ctx, over, l)
 	}
-	s.creates.leave(time.Since(began), time.Now())
+	if over, changed := s.creates.leave(time.Since(began), time.Now()); changed {
+		s.overloaded(over)
+	}
 	return reason
+}
+
+// overloaded tells that the switch is past what it can carry, or fit again.
+func (s *Switch) overloaded(over bool) {
+	s.cfg.Log.Warn("switch overloaded", "switch", s.cfg.ID, "over", over, "creates_per_second", s.creates.rate())
+	s.book.mu.Lock()
+	defer s.book.mu.Unlock()
+	s.book.post(orchestrator.SwitchOverloaded{Switch: s.cfg.ID, Over: over, Reason: "legs are set up slowly"})
 }
 
 // await waits for the leg's first sign; a reason says that it will not live.

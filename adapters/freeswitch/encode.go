@@ -19,6 +19,7 @@ import (
 type order struct {
 	name string // for statistics
 	text string
+	free bool // its answer is text of others', which may look like a refusal
 }
 
 // What may stand where. No pattern admits a space, a quote, a bracket, a

@@ -67,7 +67,9 @@ func encodeGetVariable(channel, name string) (order, error) {
 	if !variablePattern.MatchString(name) {
 		return order{}, fmt.Errorf("variable name %q: want 1 to 32 letters, digits and _, beginning with a letter", clip(name, maxID))
 	}
-	return api("read_variable", "uuid_getvar", channel, userVariable+name), nil
+	o := api("read_variable", "uuid_getvar", channel, userVariable+name)
+	o.free = true
+	return o, nil
 }
 
 // encodeRecord acts on a recording; path is recordingPath's.
@@ -94,6 +96,8 @@ const supervising = "eavesdrop"
 // encodeEavesdrop has a leg listen to another. The variables say what it may do
 // from the beginning.
 func encodeEavesdrop(channel, target string, mode orchestrator.Supervision) ([]order, error) {
+	// The a-leg's sound is what the target says: who is mixed into that is
+	// heard by the other.
 	toTarget, toOther := "false", "false"
 	switch mode {
 	case orchestrator.Listen:
@@ -105,7 +109,7 @@ func encodeEavesdrop(channel, target string, mode orchestrator.Supervision) ([]o
 		return nil, fmt.Errorf("mode %q is unknown", clip(string(mode), maxID))
 	}
 	return []order{
-		set("supervise", channel, "eavesdrop_whisper_aleg", toTarget, "eavesdrop_whisper_bleg", toOther, "eavesdrop_enable_dtmf", "true"),
+		set("supervise", channel, "eavesdrop_whisper_aleg", toOther, "eavesdrop_whisper_bleg", toTarget, "eavesdrop_enable_dtmf", "true"),
 		execute("supervise", channel, supervising, target, ""),
 	}, nil
 }

@@ -23,17 +23,10 @@ type guard struct {
 	foreign bool
 }
 
-const (
-	// guardFor is how long a waiting leg is left alone after our last sign of
-	// life. FreeSWITCH counts whole seconds, so it may be one less.
-	guardFor = 30 * time.Second
-	// guardEvery is how often it is put off.
-	guardEvery = 10 * time.Second
-)
-
-// encodeGuard arms a guard.
+// encodeGuard arms a guard. FreeSWITCH counts whole seconds, so that it may fire
+// up to one early.
 func encodeGuard(cfg Config, channel, group, role string) order {
-	return api("guard", "sched_api", "+"+strconv.Itoa(int(guardFor/time.Second)), group,
+	return api("guard", "sched_api", "+"+strconv.Itoa(int(cfg.guardFor/time.Second)), group,
 		"uuid_transfer", channel, role, "XML", cfg.Fallback)
 }
 
@@ -79,7 +72,7 @@ func (b *book) unguarded(now time.Time) (todo []chore) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, l := range b.live {
-		if l.waits() && !l.renewing && (l.guard.foreign || now.Sub(l.guard.since) > guardEvery) {
+		if l.waits() && !l.renewing && (l.guard.foreign || now.Sub(l.guard.since) > b.cfg.guardFor/3) {
 			l.renewing = true
 			todo = append(todo, chore{leg: l, about: l.channel, renew: true})
 		}

@@ -38,6 +38,7 @@ type session struct {
 	chores    []chan chore // one per line: the chores of a leg stay in order
 	garbledAt time.Time
 	again     *time.Timer // the second reading after connecting
+	heart     heartbeat
 }
 
 // received is one event and when it came.
@@ -277,7 +278,6 @@ func (c *session) do(ctx context.Context, job chore) {
 
 // lookAfter reads restless legs again, puts guards off and says that we live.
 func (c *session) lookAfter(ctx context.Context) error {
-	beat := heartbeat{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -289,7 +289,7 @@ func (c *session) lookAfter(ctx context.Context) error {
 			continue
 		}
 		now := time.Now()
-		c.beat(ctx, &beat, now)
+		c.beat(ctx, now)
 		out, todo := c.book.overdue(now)
 		c.book.mu.Lock()
 		c.book.post(out...)

@@ -40,6 +40,7 @@ func (c *session) greet(ctx context.Context) error {
 			return err
 		}
 	}
+	c.beat(ctx, time.Now())
 	drain(c.rewatch)
 	drain(c.resync)
 	if err := c.sync(ctx); err != nil {

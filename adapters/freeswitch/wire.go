@@ -209,7 +209,7 @@ func (w *wire) send(ctx context.Context, commands ...order) (answers []string, e
 		case <-ctx.Done():
 			return answers, &failure{command: commands[i].name, answer: ctx.Err().Error(), silent: true}
 		}
-		if refused(answers[i]) && err == nil {
+		if refused(answers[i]) && (!commands[i].free || noChannel(answers[i])) && err == nil {
 			err = &failure{command: commands[i].name, answer: said(answers[i])}
 		}
 	}

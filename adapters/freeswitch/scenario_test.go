@@ -1,0 +1,116 @@
+package freeswitch
+
+import (
+	"context"
+	"fmt"
+
+	"ringmaster/cmd/phonebank/phone"
+	"ringmaster/orchestrator"
+)
+
+// legNumber is a fixed leg id of ours.
+func legNumber(n int) orchestrator.LegID {
+	return orchestrator.LegID(fmt.Sprintf("01900000-0000-7000-8000-%012d", n))
+}
+
+func stampOf(leg orchestrator.LegID, role orchestrator.LegRole) orchestrator.Stamp {
+	return orchestrator.Stamp{Tenant: "default", Call: "01900000-0000-7000-8000-0000000000ca", Leg: leg, Role: role, Epoch: 1}
+}
+
+func is(leg orchestrator.LegID) func(orchestrator.LegUp) bool {
+	return func(e orchestrator.LegUp) bool { return e.Leg == leg }
+}
+
+func ended(leg orchestrator.LegID) func(orchestrator.LegEnded) bool {
+	return func(e orchestrator.LegEnded) bool { return e.Leg == leg }
+}
+
+// comesIn is a caller who is answered.
+func (s *scene) comesIn() (caller orchestrator.LegID) {
+	s.far("a caller dials 500", func(_ context.Context, c *cast) error {
+		_, err := c.caller.Dial(context.Background(), "500", phone.DialOptions{CallerNumber: "+493012345", CallerName: "Ada"})
+		return err
+	})
+	offered, _ := expect[orchestrator.LegOffered](s.office, 0, nil)
+	caller = offered.Leg
+	s.must(orchestrator.Claim{Leg: caller, Stamp: stampOf(caller, orchestrator.RoleCaller)})
+	s.must(orchestrator.Answer{Leg: caller})
+	expect(s.office, 0, is(caller))
+	return caller
+}
+
+// rings dials a desk phone.
+func (s *scene) rings(leg orchestrator.LegID, endpoint string) {
+	s.must(orchestrator.Dial{
+		Leg: leg, Stamp: stampOf(leg, orchestrator.RoleAgent), Endpoint: endpoint,
+		Display: orchestrator.Party{Number: "+493012345", Name: "Ada"}, Timeout: 20_000,
+	})
+	expect(s.office, 0, func(e orchestrator.LegRinging) bool { return e.Leg == leg })
+}
+
+// firstCall: a prompt that a digit stops, music, an agent who answers, holds
+// and hangs up.
+func firstCall(s *scene) {
+	caller, agent := s.comesIn(), legNumber(1)
+	s.must(orchestrator.Play{Leg: caller, Play: "play-1", Media: []orchestrator.Media{{File: s.prompt}}})
+	s.far("the caller presses 1", func(ctx context.Context, c *cast) error { return c.caller.Calls()[0].SendDTMF(ctx, "1") })
+	expect[orchestrator.Digit](s.office, 0, nil)
+	s.must(orchestrator.StopPlay{Leg: caller, Play: "play-1"})
+	expect[orchestrator.PlayDone](s.office, 0, nil)
+	s.must(orchestrator.StartMusic{Leg: caller, Class: "rm-test"})
+	s.rings(agent, "user/1001")
+	s.far("the agent answers", func(ctx context.Context, c *cast) error { return c.desks[0].Calls()[0].Answer(ctx) })
+	expect(s.office, 0, is(agent))
+	s.must(orchestrator.Connect{Bridge: "bridge-1", Stamp: stampOf(caller, orchestrator.RoleBridge), A: caller, B: agent})
+	expect(s.office, 0, func(e orchestrator.Joined) bool { return e.Leg == agent })
+	s.far("the agent holds", func(ctx context.Context, c *cast) error { return c.desks[0].Calls()[0].Hold(ctx) })
+	expect[orchestrator.LegHold](s.office, 0, nil)
+	s.far("the agent is back", func(ctx context.Context, c *cast) error { return c.desks[0].Calls()[0].Unhold(ctx) })
+	expect[orchestrator.LegUnhold](s.office, 0, nil)
+	s.far("the agent hangs up", func(ctx context.Context, c *cast) error { return c.desks[0].Calls()[0].Hangup(ctx) })
+	expect(s.office, 0, ended(agent))
+	expect(s.office, 0, func(e orchestrator.Left) bool { return e.Leg == caller })
+	s.must(orchestrator.Hangup{Leg: caller, Cause: orchestrator.CauseNormal})
+	expect(s.office, 0, ended(caller))
+}
+
+// dialsWithoutLuck: busy, no, nobody there, and called off while it rings.
+func dialsWithoutLuck(s *scene) {
+	for n, code := range []int{486, 603} {
+		leg := legNumber(10 + n)
+		s.far(fmt.Sprintf("the phone will say %d", code), func(_ context.Context, c *cast) error {
+			return c.desks[0].SetBehaviour(phone.RejectWith(code))
+		})
+		s.must(orchestrator.Dial{Leg: leg, Stamp: stampOf(leg, orchestrator.RoleAgent), Endpoint: "user/1001", Timeout: 20_000})
+		expect(s.office, 0, ended(leg))
+	}
+	for n, endpoint := range []string{"user/1009", "user/1002"} {
+		leg := legNumber(20 + n)
+		s.far(fmt.Sprintf("%s is not there", endpoint), func(ctx context.Context, c *cast) error {
+			if !c.desks[1].Registered() {
+				return nil
+			}
+			return c.desks[1].Unregister(ctx)
+		})
+		result, _ := s.do(orchestrator.Dial{Leg: leg, Stamp: stampOf(leg, orchestrator.RoleAgent), Endpoint: endpoint, Timeout: 20_000})
+		if result == orchestrator.ResultAccepted {
+			expect(s.office, 0, ended(leg))
+		}
+	}
+	leg := legNumber(30)
+	s.far("the phone will ring", func(_ context.Context, c *cast) error { return c.desks[0].SetBehaviour(phone.RingForever()) })
+	s.rings(leg, "user/1001")
+	s.must(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseAnsweredElsewhere})
+	expect(s.office, 0, ended(leg))
+}
+
+// callerGivesUp: in the middle of the music, while a phone rings for them.
+func callerGivesUp(s *scene) {
+	caller, agent := s.comesIn(), legNumber(1)
+	s.must(orchestrator.StartMusic{Leg: caller, Class: "rm-test"})
+	s.rings(agent, "user/1001")
+	s.far("the caller hangs up", func(ctx context.Context, c *cast) error { return c.caller.Calls()[0].Hangup(ctx) })
+	expect(s.office, 0, ended(caller))
+	s.must(orchestrator.Hangup{Leg: agent, Cause: orchestrator.CauseNormal})
+	expect(s.office, 0, ended(agent))
+}
