@@ -151,12 +151,19 @@ func (h *house) Speak(_ context.Context, language, words string) (string, error)
 
 func build(t *testing.T, p *paper) *house {
 	t.Helper()
+	return buildWith(t, p, func(*runner.Config) {})
+}
+
+func buildWith(t *testing.T, p *paper, change func(*runner.Config)) *house {
+	t.Helper()
 	d := &diary{}
 	h := &house{t: t, diary: d, paper: p, sw: &wire{diary: d, events: make(chan o.Event, 100), resyncs: make(chan struct{}, 10)}}
 	p.diary = d
-	r, err := runner.New(runner.Config{
+	config := runner.Config{
 		Tenant: "acme", Epoch: 1, Journal: p, Full: errFull, PINs: h, Voice: h, Log: slog.New(slog.DiscardHandler),
-	}, p.past())
+	}
+	change(&config)
+	r, err := runner.New(config, p.past())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,95 @@
+package runner_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	o "ringmaster/orchestrator"
+	"ringmaster/orchestrator/runner"
+)
+
+// TestNothingIsSentOnceItMayNot: the lease ends between the decision and the
+// sending.
+func TestNothingIsSentOnceItMayNot(t *testing.T) {
+	var may atomic.Bool
+	may.Store(true)
+	h := buildWith(t, &paper{}, func(c *runner.Config) { c.May = may.Load })
+	h.furnish("Hello.")
+	h.submit(o.LegOffered{Switch: "pbx", Leg: "pbx/1", Entry: o.EntryIn, Dialled: "500"})
+	h.eventually("the greeting", func() bool { return strings.Contains(h.diary.text(), "Play") })
+	facts, _, cancel := h.r.Subscribe(h.live().Seq)
+	defer cancel()
+	before := h.diary.text()
+	may.Store(false)
+	h.submit(o.LegOffered{Switch: "pbx", Leg: "pbx/2", Entry: o.EntryIn, Dialled: "500"})
+	for f := range facts {
+		if failed, is := f.What.(o.CommandFailed); is {
+			if failed.Result != o.ResultRejected || failed.Reason != runner.ReasonFenced {
+				t.Errorf("%+v", failed)
+			}
+			break
+		}
+	}
+	if after := h.diary.text(); strings.ReplaceAll(strings.TrimPrefix(after, before), "\ndurable", "") != "" {
+		t.Errorf("sent without a lease:\n%s", after)
+	}
+}
+
+// stuck is a disk that never answers again, from a moment on.
+type stuck struct {
+	paper
+	from  atomic.Bool
+	heals chan struct{}
+}
+
+func (s *stuck) Commit() error {
+	if s.from.Load() {
+		<-s.heals
+	}
+	return s.paper.Commit()
+}
+
+// TestAFloorThatHangsIsReported: and one that waits for something to do is not.
+func TestAFloorThatHangsIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &stuck{heals: make(chan struct{})}
+		disk.diary = &diary{}
+		stalled := make(chan time.Duration, 1)
+		h := &house{t: t, diary: disk.diary, sw: &wire{diary: disk.diary, events: make(chan o.Event, 100), resyncs: make(chan struct{}, 10)}}
+		begun := time.Now()
+		r, err := runner.New(runner.Config{
+			Tenant: "acme", Epoch: 1, Journal: disk, Full: errFull, PINs: h, Voice: h, Log: slog.New(slog.DiscardHandler),
+			Stalled: func() { stalled <- time.Since(begun) },
+		}, runner.Past{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.r = r
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		r.Attach(h.sw)
+		h.furnish("Hello.")
+		time.Sleep(10 * runner.StallAfter)
+		if len(stalled) > 0 {
+			t.Error("a floor with nothing to do is taken for one that hangs")
+		}
+		begun = time.Now()
+		disk.from.Store(true)
+		h.sw.events <- o.LegOffered{Switch: "pbx", Leg: "pbx/1", Entry: o.EntryIn, Dialled: "500"}
+		if after := <-stalled; after < runner.StallAfter || after > 2*runner.StallAfter {
+			t.Errorf("reported after %s", after)
+		}
+		disk.from.Store(false)
+		close(disk.heals)
+		end()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
