@@ -194,6 +194,7 @@ func documentSays(schema *openapi3.Schema, doc any) string {
 }
 
 func floorSays(t *testing.T, doc any) string {
+	t.Helper()
 	text, err := json.Marshal(doc)
 	if err != nil {
 		t.Fatal(err)

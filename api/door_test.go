@@ -21,7 +21,7 @@ func TestABodyThatIsTooLargeIsRefused(t *testing.T) {
 		}
 	}
 	// Without a Content-Length it is noticed while reading.
-	r, err := http.NewRequestWithContext(t.Context(), "PUT", s.url+"/v1/queues/sales", struct{ *strings.Reader }{strings.NewReader(large)})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.url+"/v1/queues/sales", struct{ *strings.Reader }{strings.NewReader(large)})
 	s.must(err)
 	r.Header.Set("Authorization", "Bearer "+s.key)
 	r.Header.Set("Content-Type", "application/json")

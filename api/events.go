@@ -179,7 +179,7 @@ func (st *stream) fact(f orchestrator.Fact) {
 }
 
 func (st *stream) resync(why gen.ResyncReason) {
-	text, _ := json.Marshal(gen.Resync{Reason: why}) //nolint:errcheck,errchkjson // it is a string
+	text, _ := json.Marshal(gen.Resync{Reason: why})
 	fmt.Fprintf(&st.text, "event: resync\ndata: %s\n\n", text)
 }
 

@@ -33,7 +33,7 @@ type listener struct {
 func (s *site) listen(query string, headers ...string) *listener {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
-	r, err := http.NewRequestWithContext(ctx, "GET", s.url+"/v1/live/events"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/v1/live/events"+query, nil)
 	s.must(err)
 	r.Header.Set("Authorization", "Bearer "+s.key)
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -242,7 +242,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	until(t, "a second listener", func() bool {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		r, _ := http.NewRequestWithContext(ctx, "GET", s.url+"/v1/live/events", nil)
+		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/v1/live/events", nil)
 		r.Header.Set("Authorization", "Bearer "+s.key)
 		response, err := s.client.Do(r)
 		if err != nil {

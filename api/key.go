@@ -86,7 +86,7 @@ func EnsureFirstKey(ctx context.Context, store orchestrator.KeyStore, tenant orc
 
 func randomText(bytes int) string {
 	b := make([]byte, bytes)
-	rand.Read(b) //nolint:errcheck // it never fails, see crypto/rand
+	rand.Read(b)
 	return keyText.EncodeToString(b)
 }
 

@@ -1,6 +1,9 @@
 package orchestrator
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // Code classes failures by what the client can do about them.
 type Code string
@@ -39,8 +42,7 @@ func CodeOf(err error) Code {
 	if err == nil {
 		return ""
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return CodeInternal
@@ -51,14 +53,11 @@ func CodeOf(err error) Code {
 type Problems []*Error
 
 func (p Problems) Error() string {
-	var joined string
+	lines := make([]string, len(p))
 	for i, e := range p {
-		if i > 0 {
-			joined += "\n"
-		}
-		joined += e.Error()
+		lines[i] = e.Error()
 	}
-	return joined
+	return strings.Join(lines, "\n")
 }
 
 // Unwrap lets errors.As find the single faults.

@@ -159,7 +159,7 @@ func importProblems(t *testing.T, path string) (problems []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		problem := ""
+		var problem string
 		if within, ours := strings.CutPrefix(to, module+"/"); ours {
 			problem = wrongArrow(from, within)
 		} else {

@@ -28,14 +28,14 @@ var (
 // switchTypes is the switches there are adapters for, and the technologies
 // whose endpoints may be dialled there. It is a list of what is allowed because
 // others (Local/) reach into any part of a dialplan (reliability.md 4, row 2).
-var switchTypes = technologies{
+var switchTypes = technologies{ //nolint:gochecknoglobals // a table nobody writes
 	"asterisk":   {"PJSIP"}, // chan_sip is gone since Asterisk 21
 	"freeswitch": {"user"},
 	"simulated":  {"PJSIP"},
 }
 
 // trunkTypes is the same for trunks that links dial through.
-var trunkTypes = technologies{
+var trunkTypes = technologies{ //nolint:gochecknoglobals // a table nobody writes
 	"asterisk":   {"PJSIP"},
 	"freeswitch": {"gateway"},
 	"simulated":  {"PJSIP"},

@@ -81,7 +81,7 @@ type osFile struct{ *os.File }
 // length is still made durable (fdatasync(2)).
 func (f osFile) Sync() error {
 	for {
-		err := syscall.Fdatasync(int(f.Fd())) //nolint:gosec // a descriptor fits an int
+		err := syscall.Fdatasync(int(f.Fd()))
 		if !errors.Is(err, syscall.EINTR) {
 			return os.NewSyscallError("fdatasync "+f.Name(), err)
 		}
@@ -103,7 +103,7 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock journal %s: %w", dir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits an int
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder := make([]byte, 20)
 		n, _ := f.ReadAt(holder, 0)
 		_ = f.Close()

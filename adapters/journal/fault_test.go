@@ -197,7 +197,7 @@ func TestBoundIsHard(t *testing.T) {
 func TestEveryOperationFails(t *testing.T) {
 	for _, fault := range []error{errPower, syscall.ENOSPC} {
 		for at := 1; ; at++ {
-			random := rand.New(rand.NewPCG(uint64(at), 1)) //nolint:gosec // a seed, not a secret
+			random := rand.New(rand.NewPCG(uint64(at), 1))
 			d := newMemoryDisk()
 			d.fault = func(op int) error {
 				if op >= at {
@@ -217,7 +217,7 @@ func TestEveryOperationFails(t *testing.T) {
 func TestPowerCut(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		seed := rapid.Uint64().Draw(rt, "seed")
-		random := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a seed, not a secret
+		random := rand.New(rand.NewPCG(seed, 2))
 		d := newMemoryDisk()
 		l := &ledger{}
 		for range 5 {

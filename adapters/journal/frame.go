@@ -10,9 +10,10 @@ import (
 const (
 	// frameMarker opens every frame. It lets the recovery look for frames behind
 	// a damaged one, which is how damage is told from a torn tail.
-	frameMarker       uint32 = 0x4d524d52
-	frameHeaderBytes         = 12 // marker, length of the body, checksum
-	recordHeaderBytes        = 12 // sequence, length of the payload
+	frameMarker uint32 = 0x4d524d52
+
+	frameHeaderBytes  = 12 // marker, length of the body, checksum
+	recordHeaderBytes = 12 // sequence, length of the payload
 
 	// maxBodyBytes bounds one frame, and so what a damaged length can make a
 	// reader allocate.

@@ -130,6 +130,7 @@ func BenchmarkCommit(b *testing.B) {
 }
 
 func benchmarkCommit(b *testing.B, group int) {
+	b.Helper()
 	j, err := Open(Config{Dir: b.TempDir(), MaxBytes: 64 << 30})
 	if err != nil {
 		b.Fatal(err)

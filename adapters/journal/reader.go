@@ -146,8 +146,7 @@ func (r *Reader) openSegment() error {
 
 func (r *Reader) readFrame(limit int64) error {
 	records, next, err := readFrame(r.file, r.offset, limit, r.last)
-	var damage *frameError
-	if errors.As(err, &damage) {
+	if _, damaged := errors.AsType[*frameError](err); damaged {
 		return &CorruptError{File: r.segment.name(), Offset: r.offset, Reason: err.Error()}
 	}
 	if err != nil {

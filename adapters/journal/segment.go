@@ -192,8 +192,7 @@ func scanFrames(s *segment, f file, length int64) (end int64, last uint64, reaso
 	end, last = segmentHeaderBytes, s.first-1
 	for end < length {
 		records, next, err := readFrame(f, end, length, last)
-		var damage *frameError
-		if errors.As(err, &damage) {
+		if _, damaged := errors.AsType[*frameError](err); damaged {
 			return end, last, err, nil
 		}
 		if err != nil {

@@ -92,7 +92,7 @@ func wholePrompt(name string, size int64) bool {
 	if size < waveHeaderBytes || size > maxSpoken {
 		return false
 	}
-	f, err := os.Open(name) //nolint:gosec // a name of our own form in our own folder
+	f, err := os.Open(name)
 	if err != nil {
 		return false
 	}
@@ -101,7 +101,7 @@ func wholePrompt(name string, size int64) bool {
 	if _, err := io.ReadFull(f, header); err != nil {
 		return false
 	}
-	return slices.Equal(header, waveHeader(Rate, uint32(size-waveHeaderBytes))) //nolint:gosec // bounded above
+	return slices.Equal(header, waveHeader(Rate, uint32(size-waveHeaderBytes)))
 }
 
 func (c *cache) path(key string) string { return filepath.Join(c.dir, key+waveSuffix) }

@@ -108,7 +108,7 @@ func (e engine) speak(ctx context.Context, path string, text Text) ([]byte, erro
 	if info.Size() > maxSpoken {
 		return nil, fmt.Errorf("speak with %s: %d bytes of sound, at most %d", e, info.Size(), maxSpoken)
 	}
-	return os.ReadFile(wave) //nolint:gosec // our own folder
+	return os.ReadFile(wave)
 }
 
 // checkFliteVoice is needed because flite takes an unknown voice for its worst.

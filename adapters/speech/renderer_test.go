@@ -233,7 +233,7 @@ func fakeEngine(t *testing.T, e engine, script string) (folder string) {
 		t.Fatal(err)
 	}
 	head := "#!/bin/sh\nGOOD=" + good + "\nWAVE=$8\nWORDS=$6\nFOLDER=" + folder + "\n"
-	if err := os.WriteFile(filepath.Join(folder, string(e)), []byte(head+script+"\n"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(folder, string(e)), []byte(head+script+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", folder+":/usr/bin:/bin")

@@ -90,7 +90,7 @@ func (c Client) Do(ctx context.Context, e Exchange) (tag string, err error) {
 	if err != nil { // the library's words begin with method and address, which are said already
 		return "", fmt.Errorf("no answer from %s (is ringmaster serve running there?): %w", c.URL, errors.Unwrap(err))
 	}
-	defer answer.Body.Close()
+	defer answer.Body.Close() //nolint:errcheck // it is only read
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w", e.Method, e.Path, err)

@@ -87,7 +87,7 @@ func (f *callFlags) call(ctx context.Context, w io.Writer, number string) error 
 	if err != nil {
 		return err
 	}
-	defer p.Close()
+	defer p.Close() //nolint:errcheck // the call is over and reported
 	ring, cancel := context.WithTimeout(ctx, f.patience)
 	defer cancel()
 	c, err := p.Dial(ring, number, f.options)

@@ -111,7 +111,7 @@ func checkOne(ctx context.Context, cfg phone.Config) checked {
 		c.Error = err.Error()
 		return c
 	}
-	defer p.Close()
+	defer p.Close() //nolint:errcheck // the answer is known
 	begun := time.Now()
 	if err := p.Register(ctx); err != nil {
 		return refused(c, err)
@@ -128,8 +128,7 @@ func checkOne(ctx context.Context, cfg phone.Config) checked {
 
 func refused(c checked, err error) checked {
 	c.Error = err.Error()
-	var status *phone.StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*phone.StatusError](err); ok {
 		c.Code = status.Code
 	}
 	switch c.Code {

@@ -34,7 +34,7 @@ func readBounded(path string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // it is only read
 		in = f
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxScenarioBytes+1))

@@ -37,9 +37,9 @@ func (m *Matcher) WaitingIn(q orchestrator.QueueID) int {
 	return total
 }
 
-// Ahead is the first calls, at most max, that would be served before the given
+// Ahead is the first calls, at most limit, that would be served before the given
 // one in its queue, the next one first. It is empty if the call does not wait.
-func (m *Matcher) Ahead(id orchestrator.CallID, max int) []orchestrator.CallID {
+func (m *Matcher) Ahead(id orchestrator.CallID, limit int) []orchestrator.CallID {
 	c := m.calls[id]
 	if c == nil {
 		return nil
@@ -48,7 +48,7 @@ func (m *Matcher) Ahead(id orchestrator.CallID, max int) []orchestrator.CallID {
 	for _, b := range m.queues[c.bucket.Queue] {
 		taken := 0
 		b.waiting.all(func(t turn) bool {
-			if taken == max || !t.before(c.turn()) {
+			if taken == limit || !t.before(c.turn()) {
 				return false
 			}
 			taken++
@@ -57,7 +57,7 @@ func (m *Matcher) Ahead(id orchestrator.CallID, max int) []orchestrator.CallID {
 		})
 	}
 	slices.SortFunc(ahead, byTurn)
-	ahead = ahead[:min(max, len(ahead))]
+	ahead = ahead[:min(limit, len(ahead))]
 	ids := make([]orchestrator.CallID, len(ahead))
 	for i, t := range ahead {
 		ids[i] = t.call.Call

@@ -61,11 +61,11 @@ func (o *oracle) line(q orchestrator.QueueID) []acd.Waiting {
 	return calls
 }
 
-func (o *oracle) ahead(id orchestrator.CallID, max int) []orchestrator.CallID {
+func (o *oracle) ahead(id orchestrator.CallID, limit int) []orchestrator.CallID {
 	var ids []orchestrator.CallID
 	call, ok := o.find(id)
 	for _, w := range o.line(call.bucket.Queue) {
-		if !ok || w.Call == id || len(ids) == max {
+		if !ok || w.Call == id || len(ids) == limit {
 			break
 		}
 		ids = append(ids, w.Call)

@@ -169,7 +169,7 @@ func (f *Floor) endpointChanged(e o.EndpointChanged) {
 	if ph == nil || ph.Reachable == e.Reachable && ph.InUse == e.InUse {
 		return
 	}
-	f.emit(o.EndpointNoted{Switch: e.Switch, Endpoint: e.Endpoint, Reachable: e.Reachable, InUse: e.InUse})
+	f.emit(o.EndpointNoted(e))
 	if a := f.Agents[ph.Agent]; a != nil {
 		f.settle(a)
 	}

@@ -136,7 +136,7 @@ func (f *Floor) handle(event o.Event) {
 	case o.PINRead:
 		f.pinRead(e)
 	case o.InputFailed:
-		f.emit(o.InputSetAside{Event: e.Event, Panic: e.Panic})
+		f.emit(o.InputSetAside(e))
 	case o.Wake:
 	}
 }

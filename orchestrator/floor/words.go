@@ -19,7 +19,7 @@ type words struct {
 }
 
 // spoken is the languages there are words in, by primary subtag (BCP 47).
-var spoken = map[string]words{
+var spoken = map[string]words{ //nolint:gochecknoglobals // a table nobody writes
 	"en": {
 		agentNumber: "Please enter your agent number, then press pound.",
 		pin:         "Please enter your PIN, then press pound.",

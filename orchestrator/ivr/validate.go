@@ -99,7 +99,7 @@ type rule struct {
 	choices  bool
 }
 
-var rules = map[orchestrator.NodeType]rule{
+var rules = map[orchestrator.NodeType]rule{ //nolint:gochecknoglobals // a table nobody writes
 	orchestrator.NodeAnswer: {exits: []string{orchestrator.ExitNext}},
 	orchestrator.NodePlay: {
 		fields: []string{"play"}, required: []string{"play"},

@@ -59,7 +59,7 @@ func (s *story) queue(w []string) error {
 		key, value, _ := strings.Cut(option, "=")
 		switch key {
 		case "agents":
-			for _, a := range strings.Split(value, ",") {
+			for a := range strings.SplitSeq(value, ",") {
 				q.Agents = append(q.Agents, orchestrator.QueueAgent{Agent: orchestrator.AgentID(a)})
 			}
 			continue

@@ -58,7 +58,7 @@ func Start() (*Browser, error) {
 	stop := func() {
 		cancel()
 		stopAllocator()
-		os.RemoveAll(dir)
+		os.RemoveAll(dir) //nolint:errcheck // a profile left behind harms nobody
 	}
 	if err := chromedp.Do(ctx); err != nil {
 		stop()

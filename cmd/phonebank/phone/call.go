@@ -354,8 +354,7 @@ func statusOf(method string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var refused *diago.RegisterResponseError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*diago.RegisterResponseError](err); ok {
 		return &StatusError{Method: method, Code: refused.RegisterRes.StatusCode, Phrase: refused.RegisterRes.Reason}
 	}
 	var response *sip.Response

@@ -132,7 +132,7 @@ func (c *Config) resolve() error {
 	if err != nil {
 		return fmt.Errorf("registrar %q: %w", c.Registrar, err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // nothing was sent
 	c.ListenHost = conn.LocalAddr().(*net.UDPAddr).IP.String()
 	return nil
 }

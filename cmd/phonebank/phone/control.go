@@ -137,8 +137,7 @@ func (c *Call) refer(ctx context.Context, target string) error {
 		}
 	}
 	if err := statusOf("REFER", c.sendRefer(ctx, target, notify)); err != nil {
-		var refused *StatusError
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*StatusError](err); ok {
 			c.hearsOfTransfer(refused.Code)
 		}
 		return fmt.Errorf("call %s: transfer: %w", c.id, err)

@@ -2,6 +2,7 @@ package phone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -49,7 +50,7 @@ type StatusError struct {
 }
 
 func (e *StatusError) Error() string {
-	if e.Code == 0 && e.Err == context.DeadlineExceeded {
+	if e.Code == 0 && errors.Is(e.Err, context.DeadlineExceeded) {
 		return e.Method + ": no answer in time"
 	}
 	if e.Code == 0 {

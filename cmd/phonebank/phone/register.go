@@ -113,8 +113,7 @@ func (p *Phone) setLost(reg *registration, lost bool, cause error) {
 		return
 	}
 	e := Event{Kind: Lost, Reason: cause.Error()}
-	var status *StatusError
-	if errors.As(statusOf("REGISTER", cause), &status) {
+	if status, ok := errors.AsType[*StatusError](statusOf("REGISTER", cause)); ok {
 		e.Code = status.Code
 	}
 	p.emit(e)

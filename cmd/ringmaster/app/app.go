@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"runtime/pprof"
 	"sync/atomic"
 	"time"
@@ -81,8 +82,8 @@ func (a *App) onClose(f func() error) { a.closers = append(a.closers, f) }
 
 func (a *App) close() error {
 	var all error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		all = errors.Join(all, a.closers[i]())
+	for _, closer := range slices.Backward(a.closers) {
+		all = errors.Join(all, closer())
 	}
 	a.closers = nil
 	return all

@@ -92,7 +92,7 @@ func readCenter(stdin io.Reader, name string) (*center.File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read configuration: %w", err)
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // it is only read
 		r = f
 	}
 	text, err := io.ReadAll(io.LimitReader(r, center.MaxBytes+1))

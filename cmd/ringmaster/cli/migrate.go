@@ -31,7 +31,7 @@ databases whose administrator wants to be there when it happens.`,
 		if err != nil {
 			return err
 		}
-		defer store.Close()
+		defer store.Close() //nolint:errcheck // the migration is done, or has failed, by then
 		switch {
 		case args[0] == "up" && len(args) == 1:
 			return store.Migrate(c.Context())

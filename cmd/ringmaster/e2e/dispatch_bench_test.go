@@ -289,6 +289,6 @@ func (d *dispatch) report() {
 	for _, f := range d.rows {
 		fmt.Fprintf(w, "%s\t%d\t%.1f\t%.1f\t%.1f\t%s\n", f.name, f.n, f.p50, f.p95, f.p99, f.load)
 	}
-	w.Flush()                                                                                                        //nolint:errcheck // a strings.Builder takes everything
+	w.Flush()
 	fmt.Printf("%s, %d cores, load is that of the last minute\n%s", d.pbx.Version, runtime.NumCPU(), table.String()) // go test shows a log of what has parts only with -v
 }

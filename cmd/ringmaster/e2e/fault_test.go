@@ -137,7 +137,7 @@ func TestAsteriskRestarts(t *testing.T) {
 	}
 	// Both people notice that the line is dead and put the receiver down.
 	for _, dead := range []*phone.Call{talk.call, talk.ring} {
-		dead.Hangup(t.Context()) //nolint:errcheck // the PBX knows nothing of this call any more
+		dead.Hangup(t.Context())
 	}
 	c.next(t, "+49711")
 }
@@ -230,9 +230,9 @@ func postmaster(t *testing.T, data string, sig syscall.Signal) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		syscall.Kill(n, sig) //nolint:errcheck // a backend may have gone meanwhile
+		syscall.Kill(n, sig)
 		if sig == syscall.SIGSTOP {
-			t.Cleanup(func() { syscall.Kill(n, syscall.SIGCONT) }) //nolint:errcheck // likewise
+			t.Cleanup(func() { syscall.Kill(n, syscall.SIGCONT) })
 		}
 	}
 }

@@ -159,7 +159,7 @@ func (ch *churn) one(ctx context.Context, p *phone.Phone, number string) {
 	}
 	end, cancelEnd := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancelEnd()
-	call.Hangup(end) //nolint:errcheck // it may be over
+	call.Hangup(end)
 }
 
 func (ch *churn) stop() []string {
