@@ -238,7 +238,7 @@ func TestSoundFlowMakesProgress(t *testing.T) {
 			walk(rt, f)
 		}
 	})
-	if sound < 10 {
+	if sound < 10 && !testing.Short() { // a short run draws too few
 		t.Errorf("only %d of the drawn flows were sound: the property says little", sound)
 	}
 }
