@@ -1223,7 +1223,7 @@ type Explanation struct {
 
 	// Summary One sentence.
 	//
-	// Example: Ana Lindqvist took the call because she had been idle the longest.
+	// Example: Ana Lindqvist got the call: Ana Lindqvist had been idle the longest (65s) of 3 free agents; next would have been Ben Okafor.
 	Summary string `json:"summary"`
 
 	// Waiting Why a call has no agent yet and what would change that.
@@ -1914,7 +1914,7 @@ type OfferReason struct {
 
 	// Why In one sentence.
 	//
-	// Example: idle for 65 s, the longest of 3 free agents
+	// Example: Ana Lindqvist had been idle the longest (65s) of 3 free agents; next would have been Ben Okafor.
 	Why string `json:"why"`
 }
 
@@ -2485,7 +2485,7 @@ type TimelineEntry struct {
 
 	// Text It in one sentence.
 	//
-	// Example: joined queue sales, place 2
+	// Example: offered to Ana Lindqvist on phone desk-1
 	Text string `json:"text"`
 
 	// What Its own fields.
