@@ -237,7 +237,7 @@ func readMessage(r *bufio.Reader) ([]byte, error) {
 // withKept leaves out of an event, or of the dump of a leg, the headers that
 // the adapter passes over anyway: nine tenths of it.
 func withKept(text string) string {
-	if !strings.HasPrefix(text, "Event-Name: ") {
+	if !strings.HasPrefix(text, "Event-Name: ") && !strings.HasPrefix(text, "Event-Subclass: ") {
 		return text
 	}
 	head, body, _ := strings.Cut(text, "\n\n")
