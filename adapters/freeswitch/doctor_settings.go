@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -162,12 +163,12 @@ type dialplan struct {
 	} `xml:"extension"`
 }
 
-// has reports an action that begins so.
-func (d dialplan) has(application, data string) bool {
+// has reports an action of these applications with that in its data.
+func (d dialplan) has(data string, applications ...string) bool {
 	for _, e := range d.Extensions {
 		for _, c := range e.Conditions {
 			for _, a := range c.Actions {
-				if a.Application == application && strings.HasPrefix(a.Data, data) {
+				if slices.Contains(applications, a.Application) && strings.Contains(a.Data, data) {
 					return true
 				}
 			}
@@ -196,9 +197,9 @@ func (x *examiner) contexts(ctx context.Context) {
 		switch d, ok := x.dialplan(ctx, name); {
 		case !ok:
 			x.fail(what, "is not there: no call reaches Ringmaster by it", "there", fix)
-		case !d.has("set", entry) || !d.has("park", ""):
+		case !d.has(entry, "set", "multiset") || !d.has("", "park"):
 			x.fail(what, "does not hand calls over", "set "+entry+", then park", fix)
-		case !d.has("sched_transfer", ""):
+		case !d.has("", "sched_transfer"):
 			x.warn(what, "has no guard: while Ringmaster is away, callers wait in silence", "sched_transfer before park", fix)
 		default:
 			x.ok(what, "hands calls over, with a guard")
@@ -206,9 +207,9 @@ func (x *examiner) contexts(ctx context.Context) {
 	}
 	what := "context " + x.cfg.Care
 	switch d, ok := x.dialplan(ctx, x.cfg.Care); {
-	case !ok || !d.has("park", ""):
+	case !ok || !d.has("", "park"):
 		x.fail(what, "is not there: callers are hung up on when a talk ends", "there", fix)
-	case !d.has("sched_transfer", ""):
+	case !d.has("", "sched_transfer"):
 		x.warn(what, "has no guard: without Ringmaster, callers wait in silence", "sched_transfer before park", fix)
 	default:
 		x.ok(what, "guards and parks")

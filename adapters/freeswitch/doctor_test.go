@@ -114,7 +114,7 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 			{`<param name="allow-empty-password" value="false"/>`, ""},
 		},
 		"dialplan/ringmaster.xml": {
-			{`<context name="rm-inbound">`, `<context name="somewhere">`}, {`data="rm_entry=agent"`, `data="x=y"`},
+			{`<context name="rm-inbound">`, `<context name="somewhere">`}, {`rm_entry=agent`, `x=y`},
 			{`<context name="rm-fallback">`, `<context name="nowhere">`}, {`sched_transfer`, `log`},
 		},
 	})
