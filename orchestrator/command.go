@@ -103,8 +103,10 @@ type (
 		Party Party
 	}
 	// SetVariable leaves a value at the leg for the switch's own dialplan, as
-	// RM_<Name>. ReadVariable asks for one; VariableRead answers. Name is
-	// 1 to 32 letters, digits and '_', beginning with a letter.
+	// RM_<Name>. ReadVariable asks for RM_<Name>, which the dialplan may have
+	// set too; VariableRead answers, "" for one that is not there. Name is 1 to
+	// 32 of A-Z a-z 0-9 '_', beginning with a letter; Value is at most 255
+	// letters and digits of any script, spaces and . : @ + * # / = _ -
 	SetVariable struct {
 		Leg         LegID
 		Name, Value string
@@ -114,8 +116,9 @@ type (
 		Name string
 	}
 	// DetectMachine listens whether a person or a machine answered;
-	// MachineDetected tells. Where Capabilities.DetectsMachine is false it is
-	// rejected, "unsupported".
+	// MachineDetected tells, within seconds. Until then the leg, which must be
+	// up and in no bridge, takes no command but Hangup. Where
+	// Capabilities.DetectsMachine is false it is rejected, ReasonUnsupported.
 	DetectMachine struct{ Leg LegID }
 	// Release gives a leg back to the switch's dialplan.
 	Release struct {
@@ -255,6 +258,9 @@ const (
 	ResultRejected CommandResult = "rejected"  // the switch said no
 	ResultNoWord   CommandResult = "unknown"   // no answer: look again, never blindly repeat
 )
+
+// ReasonUnsupported is why a switch rejects what its Capabilities lack.
+const ReasonUnsupported = "unsupported"
 
 // Ask is a question to something that is not a switch.
 type Ask struct {

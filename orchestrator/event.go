@@ -84,8 +84,9 @@ type (
 		Status PlayStatus
 	}
 	// RecordingStarted is the first sound on disk. RecordingDone is its end, for
-	// whatever reason; Files are paths on the switch, one of two channels or
-	// two of one (left, right). Fault is empty when all went well.
+	// whatever reason; it may come after the end of its leg. Files are paths on
+	// the switch, one of two channels or two of one (left, right). Length is 0
+	// where the switch cannot tell. Fault is empty when all went well.
 	RecordingStarted struct {
 		Leg       LegID
 		Recording RecordingID

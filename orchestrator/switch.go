@@ -59,7 +59,8 @@ type Capabilities struct {
 	Supervision bool `json:"supervision"`
 	// StereoFile: a recording is one file of two channels, not two files.
 	StereoFile bool `json:"stereo_file"`
-	// ListsRecordings: running recordings are found again after a restart of ours.
+	// ListsRecordings: running recordings are found again after a restart of
+	// ours, in SnapshotLeg.Recordings.
 	ListsRecordings bool `json:"lists_recordings"`
 	// DetectsMachine: DetectMachine works.
 	DetectsMachine bool `json:"detects_machine"`
@@ -90,6 +91,12 @@ type SnapshotLeg struct {
 	Caller   Party
 	Endpoint string
 	Created  time.Time
+	// Recordings run on the leg, where Capabilities.ListsRecordings. One that
+	// was masked before a restart of ours may be of unknown state: masking it
+	// then ends it.
+	Recordings []RecordingID
+	// Supervises is whose talk the leg listens to, "" when nobody's.
+	Supervises LegID
 }
 
 // LegState is how far a leg has come.

@@ -122,6 +122,12 @@ type book struct {
 	plays    map[orchestrator.PlayID]*leg
 	ended    memory
 	devices  map[string]device // watched endpoints, by name
+
+	recordings   map[orchestrator.RecordingID]*recording
+	recorded     memory // recordings that are over
+	recordingDir string
+	spies        map[orchestrator.LegID]*spy // by the supervisor's leg
+	tapping      map[string]*mark            // taps being made: set when one entered our application
 }
 
 // device is the last known state of a watched endpoint.
@@ -135,6 +141,8 @@ func newBook(id orchestrator.SwitchID) *book {
 	return &book{
 		switchID: id, live: map[orchestrator.LegID]*leg{}, plays: map[orchestrator.PlayID]*leg{},
 		ended: newMemory(endedLimit), devices: map[string]device{},
+		recordings: map[orchestrator.RecordingID]*recording{}, recorded: newMemory(recordedLimit),
+		spies: map[orchestrator.LegID]*spy{}, tapping: map[string]*mark{},
 	}
 }
 
@@ -224,6 +232,9 @@ func (b *book) restless(before time.Time) []*leg {
 // endedLimit is how many ended legs are remembered, so that a late or repeated
 // event cannot bring one back.
 const endedLimit = 8192
+
+// recordedLimit is the same for recordings.
+const recordedLimit = 4096
 
 // memory is a set that forgets its oldest entry when it is full.
 type memory struct {

@@ -34,6 +34,10 @@ type Config struct {
 	// none; "" is "rm-fallback".
 	Fallback string
 
+	// RecordingDir is where this Asterisk writes recordings, as it is reported in
+	// RecordingDone; "" is "/var/spool/asterisk/recording".
+	RecordingDir string
+
 	// CreatesPerSecond caps the legs made per second; 0 is 30. Past its knee
 	// Asterisk collapses rather than degrades: 60 to 80 calls a second on two
 	// cores were measured. CreateBurst is how many may be made at once; 0 is 10.
@@ -59,6 +63,7 @@ func (c Config) String() string { return fmt.Sprintf("asterisk %s at %s", c.ID, 
 const (
 	defaultApp         = "rm"
 	defaultFallback    = "rm-fallback"
+	defaultRecordings  = "/var/spool/asterisk/recording"
 	defaultCreates     = 30
 	defaultBurst       = 10
 	defaultCreateWait  = time.Second
@@ -77,6 +82,7 @@ func (c Config) complete() (Config, *url.URL, error) {
 	}
 	c.App = orDefault(c.App, defaultApp)
 	c.Fallback = orDefault(c.Fallback, defaultFallback)
+	c.RecordingDir = orDefault(c.RecordingDir, defaultRecordings)
 	c.CreatesPerSecond = orDefault(c.CreatesPerSecond, defaultCreates)
 	c.CreateBurst = orDefault(c.CreateBurst, defaultBurst)
 	c.CreateWait = orDefault(c.CreateWait, defaultCreateWait)
@@ -96,6 +102,9 @@ func (c Config) complete() (Config, *url.URL, error) {
 	}
 	if !contextPattern.MatchString(c.Fallback) {
 		faults = append(faults, fmt.Errorf("fallback: %q is not the name of a dialplan context", c.Fallback))
+	}
+	if !directory.MatchString(c.RecordingDir) {
+		faults = append(faults, fmt.Errorf("recording_dir: %q is not an absolute path of plain names", c.RecordingDir))
 	}
 	if c.CreatesPerSecond < 0 || c.CreateBurst < 0 || c.CreateWait < 0 || c.Queue < 0 || c.Connections < 0 {
 		faults = append(faults, errors.New("creates_per_second, create_burst, create_wait, queue, connections: are negative"))

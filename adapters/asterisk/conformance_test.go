@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"context"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -34,7 +35,7 @@ func (h *harness) Stage() conformance.Stage {
 		Number: "4930555", Code: "*11", Inward: "1001", Trunk: "PJSIP/trunk", Nowhere: "PJSIP/" + h.pbx.Agents[desks].Number, Unknown: "PJSIP/9999",
 		Prompt: []orchestrator.Media{{File: h.prompt}}, Long: []orchestrator.Media{{File: h.long}},
 		Missing: []orchestrator.Media{{File: h.missing}}, Music: lab.MusicClass,
-		Context: "rm-fallback", Extension: "agent", Tones: true,
+		Context: "rm-fallback", Extension: "agent", Tones: true, Files: true,
 		Event: 5 * time.Second, Quiet: 500 * time.Millisecond, Recover: 40 * time.Second,
 	}
 }
@@ -63,6 +64,8 @@ func (h *harness) Link(to string, from orchestrator.Party) (conformance.Far, err
 	}
 	return &far{c}, nil
 }
+
+func (h *harness) Fetch(file string) ([]byte, error) { return os.ReadFile(file) }
 
 func (h *harness) Trunk() conformance.Called { return h.outside }
 

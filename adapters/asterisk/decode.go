@@ -55,6 +55,9 @@ var wanted = map[string]bool{
 	"ChannelTransfer":      false,
 	"PlaybackFinished":     false,
 	"DeviceStateChanged":   false,
+	"RecordingStarted":     false,
+	"RecordingFinished":    false,
+	"RecordingFailed":      false,
 }
 
 const kindTransfer = "ChannelTransfer" // ari/v5 5.3.1 does not know it

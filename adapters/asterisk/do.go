@@ -42,6 +42,8 @@ func (s *Switch) Do(ctx context.Context, a orchestrator.Action) (orchestrator.Co
 		return s.join(ctx, a)
 	case orchestrator.CloseBridge:
 		return s.closeBridge(ctx, a)
+	case orchestrator.StopRecording, orchestrator.Mask:
+		return s.onRecording(ctx, a)
 	}
 	return s.doOnLeg(ctx, a)
 }
@@ -91,6 +93,12 @@ func (s *Switch) onLeg(ctx context.Context, l *leg, a orchestrator.Action) (orch
 		return s.admit(ctx, l, a)
 	case orchestrator.Separate:
 		return s.separate(ctx, l, a)
+	case orchestrator.StartRecording:
+		return s.startRecording(ctx, l, a)
+	case orchestrator.Supervise:
+		return s.supervise(ctx, l, a)
+	case orchestrator.StopSupervising:
+		return s.stopSupervising(ctx, l)
 	case orchestrator.AcceptTransfer:
 		return s.answerTransfer(ctx, l, transferDone)
 	case orchestrator.RejectTransfer:

@@ -36,6 +36,8 @@ var (
 	filePattern     = regexp.MustCompile(`^(/[A-Za-z0-9_.+-]+)+$`)
 	classPattern    = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,79}$`)
 	digitsPattern   = regexp.MustCompile(`^[0-9*#A-D]{1,32}$`)
+	tapPattern      = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+	directory       = regexp.MustCompile(`^(/[A-Za-z0-9_.+-]+)+$`)
 	stampPattern    = regexp.MustCompile(`^[A-Za-z0-9,./:@_+-]{1,400}$`)
 )
 
@@ -317,6 +319,52 @@ func encodeSeparate(bridge orchestrator.BridgeID, channel string) request {
 
 func encodeCloseBridge(bridge string) request {
 	return request{name: "close_bridge", method: http.MethodDelete, path: at("bridges", bridge)}
+}
+
+// tap is a snoop channel: it hears one leg and may speak into it.
+type tap struct {
+	on, id       string // the leg's channel and the tap's own
+	spy, whisper string // "in", "out", "both" or "none", seen from the leg
+}
+
+func encodeTap(app string, t tap) (request, error) {
+	if err := checkID("tap", t.id); err != nil {
+		return request{}, err
+	}
+	return request{
+		name: "tap", method: http.MethodPost, path: at("channels", t.on, "snoop", t.id),
+		query: url.Values{"spy": {t.spy}, "whisper": {t.whisper}, "app": {app}, "appArgs": {argsTap}},
+	}, nil
+}
+
+// encodeRecord records a tap under its own name.
+func encodeRecord(name string) request {
+	return request{
+		name: "record", method: http.MethodPost, path: at("channels", name, "record"),
+		query: url.Values{"name": {name}, "format": {"wav"}, "ifExists": {"fail"}},
+	}
+}
+
+func encodeStopRecord(name string) request {
+	return request{name: "stop_record", method: http.MethodPost, path: at("recordings", "live", name, "stop")}
+}
+
+// encodeMask is not idempotent on Asterisk: see recording.
+func encodeMask(name string, off bool) request {
+	r := request{name: "mask", method: http.MethodPost, path: at("recordings", "live", name, "mute")}
+	if off {
+		r.name, r.method = "unmask", http.MethodDelete
+	}
+	return r
+}
+
+// encodeSpyBridge makes the bridge of a supervisor. Its name is no stamp, so it
+// is nobody's talk.
+func encodeSpyBridge(id string) request {
+	return request{
+		name: "bridge", method: http.MethodPost, path: at("bridges", id),
+		query: url.Values{"type": {"mixing"}, "name": {argsTap}},
+	}
 }
 
 // encodeSubscribe asks for the events of sources that are already validated.

@@ -161,7 +161,7 @@ func (p *place) close() {
 // config is that of an adapter for this place.
 func (p *place) config(tb testing.TB) Config {
 	tb.Helper()
-	c := Config{ID: "pbx", URL: p.url, User: p.pbx.ARIUser, Password: p.pbx.ARIPassword, Log: logTo(tb)}
+	c := Config{ID: "pbx", URL: p.url, User: p.pbx.ARIUser, Password: p.pbx.ARIPassword, Log: logTo(tb), RecordingDir: p.pbx.RecordingDir}
 	for n := range desks {
 		c.Endpoints = append(c.Endpoints, "PJSIP/"+p.pbx.Agents[n].Number)
 	}

@@ -238,6 +238,8 @@ func (c *session) serve(ctx context.Context) error {
 				return err
 			}
 			c.counters.lag(time.Since(m.at))
+		case e := <-c.said:
+			c.tell(ctx, e)
 		case r := <-c.reads:
 			c.report(ctx, c.book.reread(r))
 		case <-c.resync:
@@ -336,6 +338,8 @@ func (c *session) do(ctx context.Context, job chore) {
 		r = encodeSubscribe(c.cfg.App, "channel:"+job.id)
 	case choreDiscard:
 		r = encodeHangup(job.id, orchestrator.CauseNormal)
+	case choreCloseBridge:
+		r = encodeCloseBridge(job.id)
 	case choreGiveBack:
 		c.cfg.Log.Warn("leg given back: its Stasis() line has arguments we do not know", "switch", c.cfg.ID, "leg", job.id)
 		r, _ = encodeContinue(job.id, "", "")
@@ -363,6 +367,7 @@ func (c *session) lookAfter(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(restlessly):
 		}
+		c.say(c.book.overdue(time.Now().Add(-endGrace))...)
 		for _, l := range c.book.restless(time.Now().Add(-endGrace)) {
 			found, err := c.readChannel(ctx, l.channel)
 			r := read{leg: l, status: statusOf(err)}

@@ -114,6 +114,10 @@ func (c *session) sync(ctx context.Context) error {
 		return err
 	}
 	adopted, plays := c.book.adopt(pic, c.cfg.App)
+	ended, todo := c.book.adoptTaps(pic, c.cfg.App)
+	for _, job := range todo {
+		c.assign(job)
+	}
 	if err := c.subscribeLegs(ctx, adopted); err != nil {
 		return err
 	}
@@ -133,6 +137,7 @@ func (c *session) sync(ctx context.Context) error {
 		Epoch: pic.info.SystemInfo.EntityID + "/" + time.Time(pic.info.StatusInfo.StartupTime).UTC().Format(time.RFC3339Nano),
 	})
 	c.cfg.Log.Info("switch synced", "switch", c.cfg.ID, "legs", len(snapshot.Legs), "bridges", len(snapshot.Bridges))
+	c.report(ctx, ended)
 	return c.checkPlays(ctx, plays)
 }
 
@@ -160,7 +165,7 @@ func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestra
 	present := map[orchestrator.LegID]bool{}
 	for i := range pic.channels {
 		c := &pic.channels[i]
-		if !c.in(app) {
+		if !c.in(app) || strings.Join(c.args(), ",") == argsTap {
 			continue
 		}
 		id := b.legID(c.ID, c.ChannelVars[stampVariable])
@@ -235,7 +240,9 @@ func (b *book) snapshotLegs(bridges []ari.BridgeData) []orchestrator.SnapshotLeg
 	inBridge := map[string]orchestrator.BridgeID{}
 	for _, br := range bridges {
 		for _, id := range br.ChannelIDs {
-			inBridge[id] = orchestrator.BridgeID(br.ID)
+			if !isSpyBridge(br.ID) {
+				inBridge[id] = orchestrator.BridgeID(br.ID)
+			}
 		}
 	}
 	b.mu.Lock()
@@ -246,6 +253,7 @@ func (b *book) snapshotLegs(bridges []ari.BridgeData) []orchestrator.SnapshotLeg
 		out = append(out, orchestrator.SnapshotLeg{
 			Leg: l.id, Stamp: l.stamp, State: l.state, Bridge: l.bridge, Entry: l.entry,
 			Dialled: l.number, Caller: l.caller, Endpoint: l.endpoint, Created: l.born,
+			Recordings: b.recordingsOf(l.id), Supervises: b.supervisedBy(l.id),
 		})
 	}
 	slices.SortFunc(out, func(a, b orchestrator.SnapshotLeg) int {
@@ -257,6 +265,24 @@ func (b *book) snapshotLegs(bridges []ari.BridgeData) []orchestrator.SnapshotLeg
 	return out
 }
 
+// recordingsOf lists the recordings of a leg, in the order of their ids.
+func (b *book) recordingsOf(id orchestrator.LegID) (out []orchestrator.RecordingID) {
+	for _, r := range b.recordings {
+		if r.leg == id && !r.quiet {
+			out = append(out, r.id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (b *book) supervisedBy(id orchestrator.LegID) orchestrator.LegID {
+	if x := b.spies[id]; x != nil {
+		return x.target
+	}
+	return ""
+}
+
 // sweep removes our empty bridges, which would outlive every call and keep the
 // application alive, and returns the others. One that Connect is filling right
 // now is left alone.
@@ -264,6 +290,9 @@ func (c *session) sweep(ctx context.Context, bridges []ari.BridgeData) []orchest
 	var out []orchestrator.SnapshotBridge
 	for _, br := range bridges {
 		stamp, ours := orchestrator.ParseStamp(br.Name)
+		if br.Name == argsTap && isSpyBridge(br.ID) && len(br.ChannelIDs) == 0 {
+			c.closeOrphan(ctx, orchestrator.BridgeID(br.ID))
+		}
 		if !ours {
 			continue
 		}

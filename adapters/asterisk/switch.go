@@ -21,8 +21,9 @@ type Switch struct {
 	counters *counters
 	creates  *gate
 	events   chan orchestrator.Event
-	resync   chan struct{} // holds one wish
-	rewatch  chan struct{} // holds one wish
+	resync   chan struct{}           // holds one wish
+	rewatch  chan struct{}           // holds one wish
+	said     chan orchestrator.Event // by commands, to be told in the stream
 
 	mu       sync.Mutex
 	state    linkState
@@ -47,6 +48,9 @@ const (
 // wait in the queue.
 const eventBuffer = 1024
 
+// saidBuffer is how many events of commands may wait for the stream.
+const saidBuffer = 1024
+
 // New checks cfg and makes the adapter; it does not connect. The error names
 // every fault of cfg.
 func New(cfg Config) (*Switch, error) {
@@ -55,12 +59,15 @@ func New(cfg Config) (*Switch, error) {
 		return nil, fmt.Errorf("configure asterisk %s: %w", cfg.ID, err)
 	}
 	n := newCounters()
+	b := newBook(cfg.ID)
+	b.recordingDir = cfg.RecordingDir
 	return &Switch{
-		cfg: cfg, rest: newClient(cfg, base, n), book: newBook(cfg.ID), counters: n,
+		cfg: cfg, rest: newClient(cfg, base, n), book: b, counters: n,
 		creates:  newGate(cfg.CreatesPerSecond, cfg.CreateBurst),
 		events:   make(chan orchestrator.Event, eventBuffer),
 		resync:   make(chan struct{}, 1),
 		rewatch:  make(chan struct{}, 1),
+		said:     make(chan orchestrator.Event, saidBuffer),
 		over:     make(chan struct{}),
 		watch:    slices.Clone(cfg.Endpoints),
 		bridging: map[orchestrator.BridgeID]int{},
@@ -78,6 +85,7 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
 		Kind: "asterisk", Version: s.version,
 		EarlyBridge: true, ControlsRinging: true, AsksAttended: true, TalksWhileAsked: true,
+		Recording: true, ListsRecordings: true, Supervision: true,
 	}
 }
 
@@ -207,6 +215,19 @@ func (s *Switch) tell(ctx context.Context, e orchestrator.Event) {
 	select {
 	case s.events <- e:
 	case <-ctx.Done():
+	}
+}
+
+// say puts events that a command led to into the stream, behind the snapshot
+// when the connection is being made.
+func (s *Switch) say(events ...orchestrator.Event) {
+	for _, e := range events {
+		select {
+		case s.said <- e:
+		default:
+			s.cfg.Log.Error("event lost: nobody takes events", "switch", s.cfg.ID, "event", fmt.Sprintf("%T", e))
+			s.Resync()
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 const (
 	argsVersion = "v1"
 	argsDialled = "v1,out"
+	argsTap     = "v1,tap" // no leg: what hears or speaks into one
 )
 
 // chore is a request that an event calls for and nobody waits for.
@@ -30,6 +31,7 @@ const (
 	choreDiscard                             // nobody waits for it: hang it up
 	choreGiveBack                            // not meant for us: back to the dialplan
 	choreRefuseTransfer                      // answer a phone's REFER
+	choreCloseBridge                         // id is of a bridge nobody needs
 )
 
 // apply enters one event into the book. It returns what the floor is to be
@@ -46,6 +48,7 @@ func (b *book) apply(m message, now time.Time) (out []orchestrator.Event, todo [
 		return b.start(e, m.more, now)
 	case *ari.StasisEnd:
 		out = b.leave(b.leg(e.Channel), now)
+		todo = b.tapEnded(e.Channel.ID, now)
 	case *ari.ChannelStateChange:
 		out = b.advance(b.leg(e.Channel), e.Channel.State)
 	case *ari.Dial:
@@ -61,7 +64,7 @@ func (b *book) apply(m message, now time.Time) (out []orchestrator.Event, todo [
 	case *ari.ChannelEnteredBridge:
 		out = b.entered(b.leg(e.Channel), e.Bridge.ID)
 	case *ari.ChannelLeftBridge:
-		out = b.leftBridge(b.leg(e.Channel), e.Bridge.ID)
+		out, todo = b.leftBridge(b.leg(e.Channel), e.Bridge.ID)
 	case *ari.ChannelHold:
 		out = reportIf(b.leg(e.Channel), func(id orchestrator.LegID) orchestrator.Event { return orchestrator.LegHold{Leg: id} })
 	case *ari.ChannelUnhold:
@@ -70,6 +73,8 @@ func (b *book) apply(m message, now time.Time) (out []orchestrator.Event, todo [
 		out = b.playDone(orchestrator.PlayID(e.Playback.ID), e.Playback.State)
 	case *ari.DeviceStateChanged:
 		out = b.device(e.DeviceState.Name, e.DeviceState.State)
+	default:
+		return b.applyRecording(m.event)
 	}
 	return out, todo
 }
@@ -96,6 +101,11 @@ func (b *book) start(e *ari.StasisStart, more extra, now time.Time) ([]orchestra
 	}
 	entry, number, ours := readArgs(e.Args)
 	switch {
+	case strings.Join(e.Args, ",") == argsTap:
+		if m := b.tapping[e.Channel.ID]; m != nil {
+			m.set()
+		}
+		return nil, nil
 	case entry != "":
 	case ours:
 		// A leg we made and gave up, or made by a process that died before
@@ -226,21 +236,24 @@ func (b *book) digit(l *leg, digit string) []orchestrator.Event {
 }
 
 func (b *book) entered(l *leg, bridge string) []orchestrator.Event {
-	if l == nil || l.quiet || l.bridge == orchestrator.BridgeID(bridge) {
+	if l == nil || l.quiet || l.bridge == orchestrator.BridgeID(bridge) || isSpyBridge(bridge) {
 		return nil
 	}
 	l.bridge = orchestrator.BridgeID(bridge)
 	return []orchestrator.Event{orchestrator.Joined{Leg: l.id, Bridge: l.bridge}}
 }
 
-func (b *book) leftBridge(l *leg, bridge string) []orchestrator.Event {
+func (b *book) leftBridge(l *leg, bridge string) ([]orchestrator.Event, []chore) {
 	if l == nil || l.quiet {
-		return nil
+		return nil, nil
+	}
+	if isSpyBridge(bridge) {
+		return nil, b.leftSpy(l, bridge)
 	}
 	if l.bridge == orchestrator.BridgeID(bridge) {
 		l.bridge = ""
 	}
-	return []orchestrator.Event{orchestrator.Left{Leg: l.id, Bridge: orchestrator.BridgeID(bridge)}}
+	return []orchestrator.Event{orchestrator.Left{Leg: l.id, Bridge: orchestrator.BridgeID(bridge)}}, nil
 }
 
 // playDone ends a play once.

@@ -28,6 +28,8 @@ type Harness interface {
 	Trunk() Called
 	// Phone is the n-th desk phone, 0 to 2, registered at the beginning.
 	Phone(n int) Phone
+	// Fetch reads a file of a RecordingDone, when Stage.Files.
+	Fetch(file string) ([]byte, error)
 	// Cut breaks the connections between every running adapter and the
 	// switch, once; the calls go on and reconnecting works at once.
 	Cut(t testing.TB)
@@ -55,6 +57,7 @@ type Stage struct {
 	Context, Extension string
 
 	Tones bool // far ends send and recognise tones
+	Files bool // recordings hold the sound, in WAV files of 16 bits
 
 	Event   time.Duration // within this an expected event has come
 	Quiet   time.Duration // what has not come within this does not come

@@ -18,7 +18,8 @@ func Switch(t *testing.T, h Harness) {
 		tests []sentence
 	}{
 		{"arrival", arrivals}, {"dial", dials}, {"sound", sounds}, {"bridge", bridges},
-		{"third party", thirds}, {"trunk", trunks}, {"transfer", transfers}, {"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
+		{"third party", thirds}, {"trunk", trunks}, {"transfer", transfers},
+		{"recording", recordings}, {"supervision", supervisions}, {"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.tests {

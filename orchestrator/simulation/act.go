@@ -50,6 +50,34 @@ func (s *Switch) do(a orchestrator.Action) (answer, string) {
 	case orchestrator.RejectTransfer:
 		return s.answerWish(a.Leg, false)
 	}
+	return s.doMore(a)
+}
+
+func (s *Switch) doMore(a orchestrator.Action) (answer, string) {
+	switch a := a.(type) {
+	case orchestrator.EarlyMedia:
+		return s.earlyMedia(a)
+	case orchestrator.Mute:
+		return s.mute(a)
+	case orchestrator.Display:
+		return s.display(a)
+	case orchestrator.SetVariable:
+		return s.setVariable(a)
+	case orchestrator.ReadVariable:
+		return s.readVariable(a)
+	case orchestrator.DetectMachine:
+		return s.detectMachine(a)
+	case orchestrator.StartRecording:
+		return s.startRecording(a)
+	case orchestrator.StopRecording:
+		return s.stopRecording(a)
+	case orchestrator.Mask:
+		return s.mask(a)
+	case orchestrator.Supervise:
+		return s.supervise(a)
+	case orchestrator.StopSupervising:
+		return s.stopSupervising(a)
+	}
 	return s.object("%T is no action", a)
 }
 
@@ -82,6 +110,9 @@ func (s *Switch) dial(a orchestrator.Dial) (answer, string) {
 		return orchestrator.ResultRejected, "hung up before it was dialled"
 	}
 	s.spend(a.Leg)
+	if s.overloaded {
+		return orchestrator.ResultRejected, "overloaded"
+	}
 	p := s.phone(a.Endpoint)
 	if p == nil || !p.reachable || p.trunk != (a.Number != "") {
 		return orchestrator.ResultRejected, "unreachable"
@@ -242,6 +273,7 @@ func (s *Switch) release(a orchestrator.Release) (answer, string) {
 	}
 	s.silence(l, s.Quirks.PlayDoneAtEnd)
 	s.leave(l, true)
+	s.endRecordings(l)
 	s.drop(l)
 	s.emit(orchestrator.LegReleased{Leg: l.id})
 	l.far.fallback()

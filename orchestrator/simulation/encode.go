@@ -18,6 +18,8 @@ var (
 	wordForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 	soundForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_/-]{0,127}$`)
 	fileForm     = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`)
+	variableForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,31}$`)
+	valueForm    = regexp.MustCompile(`^[\pL\pN .:@+*#/=_-]{0,255}$`)
 	numberForm   = regexp.MustCompile(`^(\+?[0-9*#]{1,40})?$`)
 	exitForm     = regexp.MustCompile(`^[A-Za-z0-9*#+][A-Za-z0-9*#+_.-]{0,63}$`)
 	uuidForm     = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -38,6 +40,16 @@ func malformed(a orchestrator.Action) string {
 	case orchestrator.Release:
 		return first(a.Context != "" && !wordForm.MatchString(a.Context), "context is malformed",
 			a.Extension != "" && !exitForm.MatchString(a.Extension), "extension is malformed")
+	case orchestrator.Mute:
+		return first(a.Direction != orchestrator.MuteIn && a.Direction != orchestrator.MuteOut, "direction is malformed")
+	case orchestrator.SetVariable:
+		return first(!variableForm.MatchString(a.Name), "name is malformed", !valueForm.MatchString(a.Value), "value is malformed")
+	case orchestrator.ReadVariable:
+		return first(!variableForm.MatchString(a.Name), "name is malformed")
+	case orchestrator.StartRecording:
+		return first(!uuidForm.MatchString(string(a.Recording)), "recording is not a UUID")
+	case orchestrator.Supervise:
+		return first(a.Mode != orchestrator.Listen && a.Mode != orchestrator.Whisper && a.Mode != orchestrator.Barge, "mode is malformed")
 	case orchestrator.Join:
 		return first(!uuidForm.MatchString(string(a.Bridge)), "bridge is not a UUID")
 	case orchestrator.Connect:

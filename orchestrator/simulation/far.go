@@ -10,7 +10,8 @@ import (
 // later, by the clock.
 type Person interface {
 	// Called is the reply of a phone that is called: a SIP status. 180 rings
-	// until the person does something about it, 0 never replies.
+	// until the person does something about it, 183 is sound instead of a ring,
+	// 0 never replies.
 	Called(f *Far) int
 	Up(f *Far)
 	Hears(f *Far, media []orchestrator.Media)
@@ -38,6 +39,8 @@ type Far struct {
 	told    int  // of its transfer
 	consult *Far // of its attended transfer
 	tone    int
+	spoke   bool // since somebody listened for it
+	early   bool // sound before the answer
 	pressed string
 	shown   orchestrator.Party
 	dialled string // by which it was reached through a trunk
@@ -120,7 +123,7 @@ func (f *Far) live() *leg {
 // Answer lifts the receiver of a ringing phone.
 func (f *Far) Answer() {
 	l := f.live()
-	if l == nil || !f.Ringing() {
+	if l == nil || !f.Ringing() && !f.early || f.up {
 		return
 	}
 	l.patience.Stop()
@@ -207,23 +210,6 @@ func (f *Far) Resume() {
 		f.held = false
 		f.sw.emit(orchestrator.LegUnhold{Leg: l.id})
 	}
-}
-
-// Tone sends a tone from now on; 0 is silence.
-func (f *Far) Tone(hz int) { f.tone = hz }
-
-// Hears reports whether a tone reaches this far end now.
-func (f *Far) Hears(hz int) bool {
-	l := f.live()
-	if l == nil || l.bridge == nil || f.held {
-		return false
-	}
-	for _, other := range l.bridge.legs {
-		if other != l && !other.far.held && other.far.tone == hz {
-			return true
-		}
-	}
-	return false
 }
 
 func (f *Far) answered() {

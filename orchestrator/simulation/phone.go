@@ -117,9 +117,14 @@ func (p *Phone) called(l *leg) {
 		f.Refuse(status)
 		return
 	}
+	p.note()
+	if status == 183 {
+		f.early = true
+		p.sw.emit(orchestrator.LegEarly{Leg: l.id})
+		return
+	}
 	f.rings = true
 	l.state = orchestrator.LegRings
-	p.note()
 	p.sw.emit(orchestrator.LegRinging{Leg: l.id})
 }
 

@@ -29,6 +29,9 @@ type Switch struct {
 	phones  []*Phone
 	spent   map[orchestrator.LegID]bool // leg ids that were dialled or hung up before
 	order   []orchestrator.LegID        // of spent, to forget the oldest
+
+	recorded   map[orchestrator.RecordingID]bool
+	overloaded bool
 }
 
 // Quirks are the ways in which honest switches differ.
@@ -44,6 +47,8 @@ type Quirks struct {
 	PartsWhileAsked bool // a blind transfer that waits for our word has parted both
 	// StaysTransferred: phones wait to be hung up after their transfer.
 	StaysTransferred bool
+	NoDetection      bool // a Capability like the two above: no DetectMachine
+	RecordingFails   bool // recordings end as they begin
 }
 
 // spentIDs bounds the memory of leg ids. No dial and its hangup are that far
@@ -63,10 +68,17 @@ type leg struct {
 	far      *Far
 	bridge   *bridge
 	wish     *wish
+	watches  *watch // supervises
+	dumb     bool   // what it says is muted
+	deaf     bool   // what it hears is muted
 	music    string
 	playing  []*play // the first is being heard
 	patience *Timer  // of a dial
 	reply    *Timer  // of the phone
+
+	recordings []*recording
+	variables  map[string]string
+	detecting  *Timer // machine detection
 }
 
 type play struct {
@@ -85,7 +97,8 @@ type bridge struct {
 func NewSwitch(id orchestrator.SwitchID, clock *Clock) *Switch {
 	return &Switch{
 		id: id, clock: clock, epoch: 1, spent: map[orchestrator.LegID]bool{},
-		Quirks: Quirks{LeftAtEnd: true, PlayDoneAtEnd: true},
+		recorded: map[orchestrator.RecordingID]bool{},
+		Quirks:   Quirks{LeftAtEnd: true, PlayDoneAtEnd: true},
 	}
 }
 
@@ -97,6 +110,7 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
 		Kind: "simulated", Version: "1", ExactEndedBy: true,
 		AsksAttended: !s.Quirks.DoesAttended, TalksWhileAsked: !s.Quirks.PartsWhileAsked,
+		Recording: true, StereoFile: true, ListsRecordings: true, Supervision: true, DetectsMachine: !s.Quirks.NoDetection,
 	}
 }
 
@@ -140,6 +154,12 @@ func (s *Switch) Snapshot() orchestrator.Snapshot {
 		}
 		if l.bridge != nil {
 			x.Bridge = l.bridge.id
+		}
+		for _, r := range l.recordings {
+			x.Recordings = append(x.Recordings, r.id)
+		}
+		if l.watches != nil {
+			x.Supervises = l.watches.target.id
 		}
 		snap.Legs = append(snap.Legs, x)
 	}
@@ -210,6 +230,7 @@ func (s *Switch) spend(id orchestrator.LegID) {
 func (s *Switch) end(l *leg, cause, sip int, by orchestrator.EndedBy) {
 	s.silence(l, s.Quirks.PlayDoneAtEnd)
 	s.leave(l, s.Quirks.LeftAtEnd)
+	s.endRecordings(l)
 	s.drop(l)
 	s.emit(orchestrator.LegEnded{Leg: l.id, Cause: cause, SIP: sip, By: by})
 	l.far.ended(cause, sip)
@@ -218,6 +239,7 @@ func (s *Switch) end(l *leg, cause, sip int, by orchestrator.EndedBy) {
 // drop forgets a leg.
 func (s *Switch) drop(l *leg) {
 	l.silence()
+	s.unwatch(l)
 	l.state = orchestrator.LegIsDown
 	s.legs = slices.DeleteFunc(s.legs, func(x *leg) bool { return x == l })
 }
@@ -226,6 +248,7 @@ func (s *Switch) drop(l *leg) {
 func (l *leg) silence() {
 	l.patience.Stop()
 	l.reply.Stop()
+	l.detecting.Stop()
 	for _, p := range l.playing {
 		p.over.Stop()
 	}
@@ -248,6 +271,7 @@ func (s *Switch) silence(l *leg, say bool) {
 func (s *Switch) enter(l *leg, b *bridge) {
 	s.silence(l, true)
 	s.leave(l, true)
+	l.watches = nil
 	b.legs = append(b.legs, l)
 	l.bridge = b
 	s.emit(orchestrator.Joined{Leg: l.id, Bridge: b.id})

@@ -2,6 +2,7 @@ package adapter_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -125,6 +126,10 @@ func (h *harness) Link(to string, from orchestrator.Party) (conformance.Far, err
 	f := &far{host: h.host}
 	h.host.With(func(s *simulation.Switch) { f.Far = s.Link(to, from, nil) })
 	return f, nil
+}
+
+func (h *harness) Fetch(string) ([]byte, error) {
+	return nil, errors.New("a simulated switch keeps no sound")
 }
 
 func (h *harness) Trunk() conformance.Called { return h.trunk }
