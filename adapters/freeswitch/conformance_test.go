@@ -2,6 +2,7 @@ package freeswitch
 
 import (
 	"context"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -65,6 +66,8 @@ func (h *harness) Link(to string, from orchestrator.Party) (conformance.Far, err
 }
 
 func (h *harness) Trunk() conformance.Called { return h.outside }
+
+func (h *harness) Fetch(file string) ([]byte, error) { return os.ReadFile(file) }
 
 func (h *harness) Phone(n int) conformance.Phone { return h.phones[n] }
 

@@ -1,0 +1,297 @@
+package freeswitch
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ringmaster/orchestrator"
+)
+
+func dialOf(leg string) orchestrator.Dial {
+	return orchestrator.Dial{
+		Leg: orchestrator.LegID(leg), Endpoint: "user/1001", Timeout: 5000,
+		Stamp: orchestrator.Stamp{Tenant: "t", Call: "c", Leg: orchestrator.LegID(leg), Role: orchestrator.RoleAgent, Epoch: 1},
+	}
+}
+
+// A connection that is open and dead: no answer, no close.
+func TestHalfOpenConnectionIsFound(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	f.setDeaf(true)
+	began := time.Now()
+	late := time.After(10 * time.Second)
+	for count[orchestrator.SwitchLost](o, 0, nil) == 0 {
+		select {
+		case <-late:
+			t.Fatal("not found within 10 s")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Logf("found after %v", time.Since(began).Round(10*time.Millisecond))
+	f.setDeaf(false)
+	expect[orchestrator.SwitchSynced](o, 1, nil)
+}
+
+// A receiver that does not keep up is told so, and told everything anew.
+func TestOverflowIsSaid(t *testing.T) {
+	f := newFake(t)
+	cfg := f.config()
+	cfg.Queue = 16
+	sw, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = sw.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	if _, ok := (<-sw.Events()).(orchestrator.SwitchSynced); !ok {
+		t.Fatal("the first event is not SwitchSynced")
+	}
+	f.send(arrivalText())
+	for i := range eventBuffer + 200 {
+		f.send(eventText("DTMF", "Unique-ID", fakeChannel, "DTMF-Digit", "1", "Event-Sequence", fmt.Sprint(i+10)))
+	}
+	var story []string
+	late := time.After(patience)
+	for len(story) < 2 {
+		select {
+		case e := <-sw.Events():
+			switch e := e.(type) {
+			case orchestrator.SwitchLost:
+				story = append(story, "lost: "+e.Reason)
+			case orchestrator.SwitchSynced:
+				story = append(story, "synced")
+			case orchestrator.Digit:
+				if len(story) == 1 {
+					t.Error("an event came between lost and synced")
+				}
+			}
+		case <-late:
+			t.Fatalf("only %q came", story)
+		}
+	}
+	if story[0] != "lost: "+errOverflow.Error() || story[1] != "synced" {
+		t.Errorf("told %q", story)
+	}
+}
+
+// A command connection that owes an answer for too long is given up, and the
+// next command opens it anew; the switch is not lost.
+func TestSilentCommandConnectionIsReplaced(t *testing.T) {
+	f := newFake(t)
+	o := f.open(func(c *Config) { c.Connections = 1 })
+	f.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	f.on("uuid_dump", func(string) string {
+		return "Unique-ID: " + fakeChannel + "\nEvent-Name: CHANNEL_DATA\nAnswer-State: ringing\n"
+	})
+	hang := make(chan struct{})
+	f.on("uuid_send_dtmf", func(string) string { <-hang; return "+OK\n" })
+	defer close(hang)
+	if result, _ := o.do(orchestrator.SendDigits{Leg: fakeLeg, Digits: "1"}); result != orchestrator.ResultNoWord {
+		t.Errorf("answered %s", result)
+	}
+	f.on("uuid_send_dtmf", func(string) string { return "+OK\n" })
+	eventually(t, "the next command goes through", func() bool {
+		result, _ := o.do(orchestrator.SendDigits{Leg: fakeLeg, Digits: "2"})
+		return result == orchestrator.ResultAccepted
+	})
+	if n := count[orchestrator.SwitchLost](o, 0, nil); n != 0 {
+		t.Error("the switch was lost with a command connection")
+	}
+	if o.sw.Stats().Redials == 0 {
+		t.Error("the connection was not opened anew")
+	}
+}
+
+// The end of a leg that nobody told of is found when a command misses it.
+func TestEndThatWasNotToldIsFound(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	f.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	f.on("uuid_setvar_multi", func(string) string { return "-ERR No such channel!\n" })
+	result, _ := o.do(orchestrator.Claim{Leg: fakeLeg, Stamp: orchestrator.Stamp{Tenant: "t", Leg: fakeLeg, Role: orchestrator.RoleCaller, Epoch: 1}})
+	if result != orchestrator.ResultNotFound {
+		t.Errorf("answered %s", result)
+	}
+	expect(o, 0, func(e orchestrator.LegEnded) bool { return e.Leg == fakeLeg })
+	if o.sw.Stats().HealedEnds == 0 {
+		t.Error("it was not counted")
+	}
+}
+
+func TestGarbageDoesNotEndTheStream(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	for _, body := range []string{"", "\n\n\n", "no colon", "Event-Name", ": \n", "\x00\xff\n\n", "Event-Name: \n\n", strings.Repeat("x", 100000)} {
+		f.send(fmt.Sprintf("Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body))
+	}
+	f.send(eventText("CHANNEL_PARK"))                                                                           // No channel.
+	f.send(eventText("CHANNEL_PARK", "Unique-ID", "x y", "variable_rm_entry", "in"))                            // Not a channel's name.
+	f.send(eventText("CHANNEL_BRIDGE", "Unique-ID", "a", "Bridge-A-Unique-ID", "a", "Bridge-B-Unique-ID", "a")) // Nobody's.
+	f.send(eventText("CUSTOM", "Event-Subclass", "sofia%3A%3Atransferor", "Unique-ID", "nobody"))
+	f.send(eventText("BACKGROUND_JOB", "Job-UUID", "nobody") + "")
+	f.send(arrivalText("Caller-Caller-ID-Name", "x"))
+	e, _ := expect[orchestrator.LegOffered](o, 0, nil)
+	if e.Leg != fakeLeg || e.Caller.Name != "Clara C" {
+		t.Errorf("offered %+v", e)
+	}
+	if n := count[orchestrator.SwitchLost](o, 0, nil); n != 0 {
+		t.Errorf("the switch was lost %d times", n)
+	}
+	if o.sw.Stats().Garbled == 0 {
+		t.Error("garbage was not counted")
+	}
+	expect[orchestrator.SwitchSynced](o, 1, nil) // It may have been anything: read anew, once.
+}
+
+// A message that cannot be framed ends the connection, which is told.
+func TestBrokenFramingIsTold(t *testing.T) {
+	for _, text := range []string{
+		"Content-Length: -1\nContent-Type: text/event-plain\n\n",
+		"Content-Length: 99999999999\nContent-Type: text/event-plain\n\n",
+		"Content-Length: x\nContent-Type: text/event-plain\n\n",
+		"X: " + strings.Repeat("x", headLimit+10) + "\n\n",
+		reply("+OK nobody asked"),
+		"Content-Type: text/disconnect-notice\nContent-Length: 0\n\n",
+	} {
+		f := newFake(t)
+		o := f.open(nil)
+		f.send(text)
+		expect[orchestrator.SwitchLost](o, 0, nil)
+		expect[orchestrator.SwitchSynced](o, 1, nil)
+		o.stop()
+	}
+}
+
+// A leg given up while it was being made is met with a hang-up when it comes to
+// life after all, and nothing is told of it.
+func TestGivenUpLegNeverLives(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	leg := newID()
+	var answered sync.WaitGroup
+	answered.Go(func() {
+		if result, reason := o.do(dialOf(leg)); result != orchestrator.ResultRejected || reason != ReasonHungUp {
+			t.Errorf("dial was answered %s %s", result, reason)
+		}
+	})
+	eventually(t, "the dial is out", func() bool { return len(f.requests("bgapi")) == 1 })
+	o.must(orchestrator.Hangup{Leg: orchestrator.LegID(leg), Cause: 16})
+	answered.Wait()
+	kills := len(f.requests("uuid_kill"))
+	f.send(eventText("CHANNEL_CREATE", "Unique-ID", leg, "variable_rm_stamp", dialOf(leg).Stamp.String()))
+	eventually(t, "it is hung up", func() bool { return len(f.requests("uuid_kill "+leg)) > kills })
+	if n := count(o, 0, func(e orchestrator.LegEnded) bool { return true }); n != 0 {
+		t.Error("its end was told")
+	}
+	if result, _ := o.do(dialOf(leg)); result != orchestrator.ResultRejected {
+		t.Error("it was dialled again")
+	}
+}
+
+func TestRefusedDialLeavesNoLeg(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	for word, want := range map[string]string{
+		"USER_NOT_REGISTERED": ReasonUnreachable, "SUBSCRIBER_ABSENT": ReasonUnreachable,
+		"DESTINATION_OUT_OF_ORDER": ReasonUnreachable, "SWITCH_CONGESTION": "SWITCH_CONGESTION",
+	} {
+		leg := newID()
+		asked := len(f.requests("bgapi"))
+		done := make(chan string, 1)
+		go func() { _, reason := o.do(dialOf(leg)); done <- reason }()
+		eventually(t, "the dial is out", func() bool { return len(f.requests("bgapi")) > asked })
+		body := "-ERR " + word + "\n"
+		event := fmt.Sprintf("Event-Name: BACKGROUND_JOB\nJob-UUID: %s\nContent-Length: %d\n\n%s", leg, len(body), body)
+		f.send(fmt.Sprintf("Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(event), event))
+		if reason := <-done; reason != want {
+			t.Errorf("%s was answered %q, want %q", word, reason, want)
+		}
+	}
+	if o.sw.Stats().Misspelt != 1 || o.sw.Stats().Legs != 0 {
+		t.Errorf("%d misspelt, %d legs left", o.sw.Stats().Misspelt, o.sw.Stats().Legs)
+	}
+}
+
+// A newer orchestrator's word ends all commands at once.
+func TestTakeoverIsHeard(t *testing.T) {
+	f := newFake(t)
+	o := f.open(func(c *Config) { c.Epoch = 5 })
+	f.send(eventText("CUSTOM", "Event-Subclass", "ringmaster%3A%3Atakeover", epochHeader, "5")) // Our own.
+	f.send(eventText("CUSTOM", "Event-Subclass", "ringmaster%3A%3Atakeover", epochHeader, "4"))
+	f.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	mark := o.mark()
+	f.send(eventText("CUSTOM", "Event-Subclass", "ringmaster%3A%3Atakeover", epochHeader, "6"))
+	expect[orchestrator.SwitchSuperseded](o, mark, nil)
+	asked := len(f.requests(""))
+	for _, a := range []orchestrator.Action{dialOf(newID()), orchestrator.Hangup{Leg: fakeLeg}, orchestrator.Answer{Leg: fakeLeg}} {
+		if result, reason := o.do(a); result != orchestrator.ResultRejected || reason != ReasonSuperseded {
+			t.Errorf("%T: %s %s", a, result, reason)
+		}
+	}
+	time.Sleep(300 * time.Millisecond)
+	if len(f.requests("")) != asked {
+		t.Error("a superseded orchestrator sent commands")
+	}
+	if n := count[orchestrator.SwitchLost](o, mark, nil); n != 0 {
+		t.Error("superseded was told as lost too")
+	}
+	o.sw.Resync()
+	expect[orchestrator.SwitchSynced](o, mark, nil)
+}
+
+// A switch past its knee is left alone, and tried until it is fit again.
+func TestOverloadIsToldAndOver(t *testing.T) {
+	f := newFake(t)
+	o := f.open(func(c *Config) { c.CreateWait = 50 * time.Millisecond })
+	var slow sync.WaitGroup
+	delay := 400 * time.Millisecond
+	var mu sync.Mutex
+	f.on("bgapi", func(args string) string {
+		_, leg, _ := strings.Cut(args, "Job-UUID: ")
+		mu.Lock()
+		wait := delay
+		mu.Unlock()
+		slow.Go(func() {
+			time.Sleep(wait)
+			f.send(eventText("CHANNEL_CREATE", "Unique-ID", leg))
+		})
+		return "+OK Job-UUID: " + leg
+	})
+	defer slow.Wait()
+	deadline := time.Now().Add(patience)
+	for count(o, 0, func(e orchestrator.SwitchOverloaded) bool { return e.Over }) == 0 && time.Now().Before(deadline) {
+		o.do(dialOf(newID()))
+	}
+	expect(o, 0, func(e orchestrator.SwitchOverloaded) bool { return e.Over })
+	began := time.Now()
+	refusals := 0
+	for range 10 {
+		if _, reason := o.do(dialOf(newID())); reason == ReasonOverloaded {
+			refusals++
+		}
+	}
+	if refusals < 8 || time.Since(began) > 2*time.Second {
+		t.Errorf("%d of 10 refused in %v", refusals, time.Since(began))
+	}
+	mu.Lock()
+	delay = 0
+	mu.Unlock()
+	for count(o, 0, func(e orchestrator.SwitchOverloaded) bool { return !e.Over }) == 0 && time.Now().Before(deadline) {
+		o.do(dialOf(newID()))
+		time.Sleep(50 * time.Millisecond)
+	}
+	expect(o, 0, func(e orchestrator.SwitchOverloaded) bool { return !e.Over })
+	if _, reason := o.do(dialOf(newID())); reason != "" {
+		t.Errorf("fit again, a dial was refused: %s", reason)
+	}
+}

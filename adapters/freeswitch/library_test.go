@@ -1,0 +1,395 @@
+package freeswitch
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/textproto"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/percipia/eslgo"
+	"github.com/percipia/eslgo/command"
+
+	"ringmaster/orchestrator"
+)
+
+// Each test here is one defect of percipia/eslgo v1.5.0 that is the reason why
+// only its words and its builders of plain commands are used. It shows the
+// defect in the library and then that it is not here. When the first half
+// fails, the library has been mended.
+//
+//	defect of eslgo 1.5.0                                    here
+//	1  a goroutine per event and listener: order lost        one reader, one queue
+//	2  concurrent replies are swapped                        a line of waiters, written under one lock
+//	3  the reply to a command given up goes to the next one  each waiter has its own place in the line
+//	4  a reply nobody takes stalls events, then is dropped   nobody is waited for
+//	5  only "EOF" counts as a disconnect                     every error ends the connection and is told
+//	6  an unknown content type ends the reader silently      passed over
+//	7  log-in waits for ever when FreeSWITCH refuses us      told why, bounded
+//	8  Close waits for a command under way                   fail needs no answer
+//	9  a map of channels is read while Close deletes from it one lock (not shown: it needs the race to be won)
+//	10 listeners' maps are never freed                       no listeners
+//	11 JSON and XML events come without headers              plain only
+//	12 a variable named a[0] loses the whole event           own parser
+//	13 a reply with a percent sign becomes empty             replies are taken as they are
+//	14 line ends in values are headers of their own          own encoder, patterns
+//	15 variables of originate are not quoted                 own encoder, own delimiter
+//	16 bgapi without Job-UUID                                the leg's id
+//	17 linger of 10 s asks for 10000000000 s                 not used
+
+// quietly are the library's usual options, without its log.
+func quietly(gone func()) eslgo.InboundOptions {
+	o := eslgo.DefaultInboundOptions
+	o.Logger, o.Password, o.OnDisconnect = eslgo.NilLogger{}, "secret", gone
+	return o
+}
+
+func dialLibrary(t *testing.T, f *fake, gone func()) *eslgo.Conn {
+	t.Helper()
+	c, err := quietly(gone).Dial(f.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		f.drop() // Its Close may wait for ever otherwise.
+		c.Close()
+	})
+	return c
+}
+
+func TestDefect1EventsComeInOrder(t *testing.T) {
+	const burst = 3000
+	f := newFake(t)
+	lib := dialLibrary(t, f, nil)
+	var mu sync.Mutex
+	var seen []string
+	lib.RegisterEventListener(eslgo.EventListenAll, func(e *eslgo.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, e.GetHeader("Event-Sequence"))
+	})
+	if err := lib.EnableEvents(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range burst {
+		f.send(eventText("DTMF", "Event-Sequence", fmt.Sprint(i)))
+	}
+	eventually(t, "the library has all", func() bool { mu.Lock(); defer mu.Unlock(); return len(seen) == burst })
+	mu.Lock()
+	swapped := 0
+	for i, s := range seen {
+		if s != fmt.Sprint(i) {
+			swapped++
+		}
+	}
+	mu.Unlock()
+	t.Logf("eslgo: %d of %d events out of their place", swapped, burst)
+	if swapped == 0 {
+		t.Error("the library keeps the order now")
+	}
+
+	g := newFake(t)
+	o := g.open(nil)
+	g.send(arrivalText())
+	for i := range burst {
+		g.send(eventText("DTMF", "Unique-ID", fakeChannel, "DTMF-Digit", fmt.Sprint(i%10), "Event-Sequence", fmt.Sprint(i+10)))
+	}
+	g.send(endText())
+	expect[orchestrator.LegEnded](o, 0, nil)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := 0
+	for _, s := range o.seen {
+		if d, ok := s.event.(orchestrator.Digit); ok {
+			if d.Digit != fmt.Sprint(i%10) {
+				t.Fatalf("digit %d is %q", i, d.Digit)
+			}
+			i++
+		}
+	}
+	if i != burst {
+		t.Errorf("%d of %d digits came", i, burst)
+	}
+}
+
+// bareWire is a wire of ours to a fake.
+func bareWire(t *testing.T, f *fake, other func(frame) error) *wire {
+	t.Helper()
+	w, err := open(t.Context(), must(f.config().complete()), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = w.run() }()
+	t.Cleanup(func() { _ = w.fail(errClosed); <-done })
+	return w
+}
+
+func TestDefect2EachCommandGetsItsOwnAnswer(t *testing.T) {
+	f := newFake(t)
+	f.on("echo", func(args string) string { return args })
+	swapped := func(ask func(text string) (string, error)) int {
+		var wrong atomic.Int64
+		var all sync.WaitGroup
+		for g := range 8 {
+			all.Go(func() {
+				for i := range 300 {
+					want := fmt.Sprintf("%d-%d", g, i)
+					if got, err := ask(want); err != nil || got != want {
+						wrong.Add(1)
+					}
+				}
+			})
+		}
+		all.Wait()
+		return int(wrong.Load())
+	}
+	lib := dialLibrary(t, f, nil)
+	theirs := 0
+	for round := 0; theirs == 0 && round < 20; round++ { // It is a race.
+		theirs = swapped(func(text string) (string, error) {
+			r, err := lib.SendCommand(t.Context(), command.API{Command: "echo", Arguments: text})
+			if err != nil {
+				return "", err
+			}
+			return r.GetReply(), nil
+		})
+	}
+	w := bareWire(t, f, nil)
+	ours := swapped(func(text string) (string, error) {
+		answers, err := w.send(t.Context(), api("echo", "echo", text))
+		if err != nil {
+			return "", err
+		}
+		return answers[0], nil
+	})
+	t.Logf("of 2400 answers eslgo gave %d to another command, we %d", theirs, ours)
+	if theirs == 0 {
+		t.Error("the library pairs replies now")
+	}
+	if ours != 0 {
+		t.Errorf("%d answers went to another command", ours)
+	}
+}
+
+func TestDefect3And4ALateAnswerReachesNobodyElse(t *testing.T) {
+	f := newFake(t)
+	f.on("slow", func(string) string { time.Sleep(150 * time.Millisecond); return "late" })
+	f.on("quick", func(string) string { return "quick" })
+	brief := func() (context.Context, context.CancelFunc) {
+		return context.WithTimeout(t.Context(), 40*time.Millisecond)
+	}
+
+	lib := dialLibrary(t, f, nil)
+	ctx, cancel := brief()
+	_, err := lib.SendCommand(ctx, command.API{Command: "slow"})
+	cancel()
+	if err == nil {
+		t.Error("the library had an answer in time")
+	}
+	r, err := lib.SendCommand(t.Context(), command.API{Command: "quick"})
+	if err == nil && r.GetReply() == "quick" {
+		t.Error("the library keeps late replies apart now")
+	}
+
+	w := bareWire(t, f, nil)
+	ctx, cancel = brief()
+	_, err = w.send(ctx, api("slow", "slow"))
+	cancel()
+	if result, _ := verdict(err); result != orchestrator.ResultNoWord {
+		t.Errorf("a late answer is %v", err)
+	}
+	for range 3 {
+		answers, err := w.send(t.Context(), api("quick", "quick"))
+		if err != nil || answers[0] != "quick" {
+			t.Errorf("after a late answer: %q %v", answers, err)
+		}
+	}
+}
+
+func TestDefect5EveryEndIsTold(t *testing.T) {
+	f := newFake(t)
+	var told atomic.Bool
+	_ = dialLibrary(t, f, func() { told.Store(true) })
+	f.mu.Lock()
+	f.conns[0].write("this is no header\n\n") // Its reader ends, and nobody is told.
+	f.mu.Unlock()
+	time.Sleep(200 * time.Millisecond)
+	if told.Load() {
+		t.Error("the library tells of every end now")
+	}
+	g := newFake(t)
+	o := g.open(nil)
+	g.mu.Lock()
+	for _, c := range g.conns {
+		_ = c.Conn.(*net.TCPConn).SetLinger(0) // The end is a reset then.
+		_ = c.Close()
+	}
+	g.mu.Unlock()
+	expect[orchestrator.SwitchLost](o, 0, nil)
+	expect[orchestrator.SwitchSynced](o, 1, nil)
+}
+
+const strange = "Content-Type: log/data\nContent-Length: 5\nLog-Level: 7\n\nhello" +
+	"Content-Type: text/event-xml\nContent-Length: 4\n\n<a/>" + "Content-Type: nothing/known\n\n"
+
+func TestDefect6And11UnknownMessagesAreSkipped(t *testing.T) {
+	f := newFake(t)
+	lib := dialLibrary(t, f, nil)
+	var heard atomic.Int64
+	lib.RegisterEventListener(eslgo.EventListenAll, func(*eslgo.Event) { heard.Add(1) })
+	if err := lib.EnableEvents(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.send(strange)
+	f.send(eventText("DTMF"))
+	time.Sleep(300 * time.Millisecond)
+	if heard.Load() > 1 { // It may have taken the XML for an event.
+		t.Error("the library goes on after an unknown message now")
+	}
+
+	g := newFake(t)
+	o := g.open(nil)
+	g.send(strange)
+	g.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	if n := count[orchestrator.SwitchLost](o, 0, nil); n != 0 || o.sw.Stats().Unknown != 3 {
+		t.Errorf("lost %d times, %d unknown messages", n, o.sw.Stats().Unknown)
+	}
+}
+
+const rejection = "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n"
+
+func TestDefect7ARefusalIsTold(t *testing.T) {
+	f := newFake(t)
+	f.greeting = rejection
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = quietly(nil).Dial(f.listener.Addr().String()) // It never returns.
+	}()
+	select {
+	case <-ended:
+		t.Error("the library returns from a refusal now")
+	case <-time.After(500 * time.Millisecond):
+	}
+	began := time.Now()
+	_, err := open(t.Context(), must(f.config().complete()), nil)
+	if err == nil || !strings.Contains(err.Error(), "apply-inbound-acl") || !strings.Contains(err.Error(), "go away") || time.Since(began) > time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+	f.mu.Lock()
+	f.greeting = "" // Says nothing at all.
+	f.mu.Unlock()
+	if testing.Short() {
+		return
+	}
+	if _, err = open(t.Context(), must(f.config().complete()), nil); err == nil || time.Since(began) > 2*authTimeout {
+		t.Errorf("silence: %v after %v", err, time.Since(began))
+	}
+}
+
+func TestDefect8ClosingWaitsForNobody(t *testing.T) {
+	f := newFake(t)
+	lib := dialLibrary(t, f, nil)
+	w := bareWire(t, f, nil)
+	f.setDeaf(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { _, _ = lib.SendCommand(ctx, command.API{Command: "x"}) }()
+	go func() { _, _ = w.send(context.Background(), api("x", "x")) }()
+	time.Sleep(50 * time.Millisecond)
+	closed := make(chan struct{})
+	go func() { lib.Close(); close(closed) }()
+	select {
+	case <-closed:
+		t.Error("the library's Close waits for nobody now")
+	case <-time.After(300 * time.Millisecond):
+	}
+	cancel()
+	began := time.Now()
+	_ = w.fail(errClosed)
+	if time.Since(began) > 100*time.Millisecond {
+		t.Error("closing waited")
+	}
+	f.setDeaf(false)
+	f.drop()
+}
+
+func TestDefect12NamesWithBracketsLoseNothing(t *testing.T) {
+	odd := []string{"variable_a[0]", "1", "variable_x(y)", "2", "variable_sp ace", "3", "VARIABLE_RM_ENTRY", "agent", "variable_\xff", "4"}
+	f := newFake(t)
+	lib := dialLibrary(t, f, nil)
+	var heard atomic.Int64
+	lib.RegisterEventListener(eslgo.EventListenAll, func(*eslgo.Event) { heard.Add(1) })
+	if err := lib.EnableEvents(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.send(arrivalText(odd...))
+	time.Sleep(200 * time.Millisecond)
+	if heard.Load() != 0 {
+		t.Error("the library reads such an event now")
+	}
+	g := newFake(t)
+	o := g.open(nil)
+	g.send(arrivalText(odd...))
+	e, _ := expect[orchestrator.LegOffered](o, 0, nil)
+	if e.Entry != orchestrator.EntryIn || e.Caller.Name != "Clara C" {
+		t.Errorf("offered %+v", e)
+	}
+}
+
+func TestDefect13PercentInAnswersStays(t *testing.T) {
+	f := newFake(t)
+	f.on("sendmsg", func(string) string { return "+OK 50% done" })
+	lib := dialLibrary(t, f, nil)
+	r, err := lib.SendCommand(t.Context(), &command.SendMessage{UUID: "x"})
+	if err == nil && r.IsOk() {
+		t.Error("the library reads percent signs now")
+	}
+	w := bareWire(t, f, nil)
+	answers, err := w.send(t.Context(), encodeAnswer("x"))
+	if err != nil || answers[0] != "+OK 50% done" {
+		t.Errorf("%q %v", answers, err)
+	}
+}
+
+func TestDefect14To17Builders(t *testing.T) {
+	evil := "1\r\nexecute-app-name: system\r\n\r\napi shutdown"
+	m := command.SendMessage{UUID: "x", Headers: textproto.MIMEHeader{"Execute-App-Arg": {evil}}}
+	if !strings.Contains(m.BuildMessage(), "\n\r\napi shutdown") {
+		t.Error("the library keeps line ends out of headers now")
+	}
+	if _, err := encodeDigits("x", evil); err == nil {
+		t.Error("digits with line ends were encoded")
+	}
+	if got := eslgo.BuildVars("{%s}", map[string]string{"origination_caller_id_name": "O'Brien,api_on_answer=system"}); strings.Count(got, ",") == 0 {
+		t.Errorf("the library quotes variables now: %s", got)
+	}
+	if text := (command.API{Command: "originate", Arguments: "x &park()", Background: true}).BuildMessage(); strings.Contains(text, "Job-UUID") {
+		t.Error("the library names jobs now")
+	}
+	if text := (command.Linger{Enabled: true, Seconds: 10 * time.Second}).BuildMessage(); text != "linger 10000000000" {
+		t.Errorf("the library lingers right now: %s", text)
+	}
+}
+
+// Commands of a wire whose connection breaks have no answer, not a wrong one.
+func TestBrokenConnectionAnswersNobody(t *testing.T) {
+	g := newFake(t)
+	g.on("cut", func(string) string { g.drop(); return "" })
+	w := bareWire(t, g, nil)
+	_, err := w.send(t.Context(), api("cut", "cut"), api("x", "x"))
+	if result, _ := verdict(err); result != orchestrator.ResultNoWord {
+		t.Errorf("answered %v", err)
+	}
+	if _, err = w.send(t.Context(), api("x", "x")); err == nil {
+		t.Error("a broken connection took a command")
+	} else if result, _ := verdict(err); result != orchestrator.ResultRejected {
+		t.Errorf("a command that never left: %v", err)
+	}
+}
