@@ -101,10 +101,12 @@ func (s *Store) ReleaseLease(ctx context.Context, tenant orchestrator.TenantID, 
 // StandBy implements orchestrator.LeaseStore.
 func (s *Store) StandBy(ctx context.Context, tenant orchestrator.TenantID, instance orchestrator.Instance) (orchestrator.Lease, error) {
 	did := "stand by for " + string(tenant)
+	// Who stands by asks many times a second; it is written down now and then.
 	_, err := s.leases.ExecContext(ctx, `INSERT INTO standby (tenant_id, instance_id, instance_name, seen_at)
-		VALUES ($1, $2, $3, clock_timestamp())
+		SELECT $1, $2, $3, clock_timestamp() WHERE NOT EXISTS (SELECT 1 FROM standby WHERE tenant_id = $1
+		    AND instance_id = $2 AND seen_at > clock_timestamp() - $4::bigint * interval '1 microsecond')
 		ON CONFLICT (tenant_id, instance_id) DO UPDATE SET instance_name = EXCLUDED.instance_name, seen_at = clock_timestamp()`,
-		string(tenant), string(instance.ID), clean(instance.Name))
+		string(tenant), string(instance.ID), clean(instance.Name), (orchestrator.StandbyKept / 20).Microseconds())
 	if err != nil {
 		return orchestrator.Lease{}, translate(did, err)
 	}

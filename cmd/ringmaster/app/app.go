@@ -223,6 +223,8 @@ func (a *App) govern(ctx context.Context) error {
 		switch {
 		case errors.Is(err, errLost):
 			a.log.Error("not leading any more", "cause", err)
+		case orchestrator.CodeOf(err) == orchestrator.CodeUnavailable: // the database went in the middle of a start
+			a.log.Error("not leading", "cause", err)
 		case err != nil:
 			return err
 		}

@@ -92,6 +92,7 @@ type waiting struct {
 	first  bool // nobody's first wish to lead is for them to hear of a standby
 	began  time.Time
 	told   bool // that we stand by
+	tried  bool // to acquire, without learning what became of it
 	shadow *shadow
 	shadAt time.Time
 }
@@ -114,12 +115,21 @@ func (w *waiting) look(ctx context.Context) (claim, error) {
 	switch {
 	case err != nil:
 		return claim{}, err
+	case w.doubled(lease):
+		return claim{}, &hopeless{fmt.Errorf("%s leads under this installation's own name: was the data folder copied? "+
+			"remove the file %s from the copy", lease.Holder.Name, w.memory.path)}
 	case lease.Epoch != 0 && lease.Holder.ID == w.me.ID, lease.Free() && !w.polite(lease):
 		return w.acquire(ctx)
 	}
 	w.follow(ctx)
 	w.tell(lease)
 	return claim{}, because(lease)
+}
+
+// doubled reports that another process goes by our name: the lease is ours,
+// under an epoch we never had.
+func (w *waiting) doubled(l orchestrator.Lease) bool {
+	return l.Holder.ID == w.me.ID && l.Epoch > w.memory.Epoch && w.tenures > 0 && !w.tried
 }
 
 // polite lets the one that was started without --standby lead first.
@@ -149,6 +159,7 @@ func (w *waiting) acquire(ctx context.Context) (claim, error) {
 		Instance: w.me, Term: w.cfg.Lease, AtLeast: w.memory.Epoch + 1, Force: w.cfg.TakeOver,
 	})
 	if err != nil {
+		w.tried = w.tried || orchestrator.CodeOf(err) != orchestrator.CodeConflict
 		return claim{}, err
 	}
 	w.cfg.TakeOver = false // said once, meant once

@@ -103,7 +103,7 @@ func (t *tenure) defend(ctx context.Context) {
 			pause = defendFirst
 			continue
 		}
-		if err := t.keeper.confirm(ctx); err != nil {
+		if err := t.keeper.renew(ctx); err != nil {
 			continue
 		}
 		t.log.Warn("taking back switches that another ringmaster took: this one leads")

@@ -30,6 +30,7 @@ type keeper struct {
 	log    *slog.Logger
 	clock  func() time.Duration
 
+	turn     sync.Mutex // one renewal at a time: what the row says last must be what we know
 	lock     sync.Mutex
 	until    time.Duration // by clock, that the lease is surely ours
 	promised bool          // to stop when it is not
@@ -123,6 +124,8 @@ func (k *keeper) runsOut(may bool) <-chan time.Time {
 // promises, in this order: first it is bound, then it says so; first the
 // database knows that it takes the promise back, then it is free.
 func (k *keeper) renew(ctx context.Context) error {
+	k.turn.Lock()
+	defer k.turn.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, k.term/renewals)
 	defer cancel()
 	k.lock.Lock()
@@ -175,11 +178,6 @@ func (k *keeper) yields() bool {
 	k.lock.Lock()
 	defer k.lock.Unlock()
 	return k.promised
-}
-
-// confirm asks the database now whether the lease is still ours.
-func (k *keeper) confirm(ctx context.Context) error {
-	return k.renew(ctx)
 }
 
 // release gives the lease away. Nothing may be sent any more.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,7 +98,11 @@ func (a *App) setAside(known uint64) error {
 	if err := os.Rename(folder, aside); err != nil {
 		return fmt.Errorf("set journal aside: %w", err)
 	}
-	a.log.Warn("journal set aside: another ringmaster led since", "journal", aside, "facts_lost_to_it", untold(aside, known))
+	level, lost := slog.LevelInfo, untold(aside, known)
+	if lost > 0 {
+		level = slog.LevelWarn
+	}
+	a.log.Log(context.Background(), level, "journal set aside: another ringmaster led since", "journal", aside, "steps_nobody_was_told", lost)
 	all, err := filepath.Glob(folder + ".epoch-*")
 	if err != nil {
 		return fmt.Errorf("list journals set aside: %w", err)

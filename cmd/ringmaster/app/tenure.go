@@ -263,7 +263,9 @@ func (t *tenure) catchUp(ctx context.Context) error {
 			}
 		}
 		if ready {
-			if err := t.configure(ctx); err != nil {
+			err := t.configure(ctx)
+			ready = err == nil
+			if err != nil && orchestrator.CodeOf(err) != orchestrator.CodeUnavailable && ctx.Err() == nil {
 				return err
 			}
 		}
