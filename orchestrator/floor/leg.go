@@ -39,6 +39,8 @@ func (f *Floor) legUp(id o.LegID) {
 		f.agentLegUp(c)
 	case l.Role == o.RoleLink:
 		f.linkUp(c, id)
+	case c != nil && c.Ending == nil && c.Offer != nil && c.Offer.Answered && id == c.Leg:
+		f.unite(c, string(c.ID))
 	case c != nil && c.Ending == nil && f.node(c).Type == o.NodeAnswer && c.Phase == o.PhaseFlow:
 		f.follow(c, o.ExitNext)
 	}

@@ -107,10 +107,14 @@ func outcomeOf(cause, sip int, rang bool) o.OfferOutcome {
 	return o.OfferUnreachable
 }
 
-// agentLegUp is an agent who picked up: caller and agent go into one bridge.
+// agentLegUp is an agent who picked up: caller and agent go into one bridge. A
+// caller nobody was there for before is answered first, and joined when the
+// switch has said so: FreeSWITCH hangs up legs that are joined too early
+// (live-freeswitch.md, 3).
 func (f *Floor) agentLegUp(c *call) {
-	if !f.up(c) { // nobody was there before, or the answer we ordered failed or is late
+	if !f.up(c) {
 		f.order(c, o.Answer{Leg: c.Leg})
+		return
 	}
 	f.unite(c, string(c.ID))
 }
