@@ -102,6 +102,7 @@ type Runner struct {
 	stats     Stats
 	statsLock sync.Mutex
 	done      chan struct{}
+	quiet     chan struct{}
 }
 
 // message is one thing for the floor's goroutine to do.
@@ -117,7 +118,7 @@ type message struct {
 func New(cfg Config, past Past) (*Runner, error) {
 	r := &Runner{
 		cfg: cfg, inbox: make(chan message, inboxMax),
-		image: past.Image, done: make(chan struct{}), feed: newFeed(),
+		image: past.Image, done: make(chan struct{}), quiet: make(chan struct{}), feed: newFeed(),
 	}
 	if r.cfg.SnapshotEvery == 0 {
 		r.cfg.SnapshotEvery = 20000
@@ -176,6 +177,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.switches.close()
 	r.lanes.drain()
 	r.pins.close()
+	close(r.quiet)
 	// Inputs that caused no fact are not in the journal.
 	last := min(r.floor.Seq, r.cfg.Journal.LastSeq())
 	if saveErr := r.cfg.Journal.WriteSnapshot(last, r.floor.Image()); saveErr != nil && err == nil {
@@ -184,6 +186,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.feed.close()
 	return err
 }
+
+// Quiet is closed when Run has decided and sent the last it will: every fact is
+// in the journal, and only its own last snapshot is still to be written.
+func (r *Runner) Quiet() <-chan struct{} { return r.quiet }
 
 func (r *Runner) post(ctx context.Context, m message) {
 	select {

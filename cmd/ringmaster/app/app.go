@@ -8,8 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"runtime/pprof"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +45,7 @@ type App struct {
 	tenures  int
 	firstKey string
 	past     *shadow // what was learnt of the floor while waiting
+	aside    *aside  // a journal to be looked at
 }
 
 // httpGrace is how long running requests may take after the end was asked for.

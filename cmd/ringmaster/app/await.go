@@ -163,9 +163,6 @@ func (w *waiting) acquire(ctx context.Context) (claim, error) {
 		return claim{}, err
 	}
 	w.cfg.TakeOver = false // said once, meant once
-	if err := w.store.StandDown(ctx, w.tenant, w.me.ID); err != nil {
-		w.log.Warn("stand down", "cause", err) // the others' promise is for ten minutes
-	}
 	if w.shadow != nil {
 		w.past = w.shadow
 	}

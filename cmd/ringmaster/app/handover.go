@@ -24,8 +24,11 @@ const (
 // between the two.
 func (t *tenure) handOver(floor, lease *part) error {
 	begun := time.Now()
-	if err := floor.stop(); err != nil {
-		return err
+	floor.end()
+	select {
+	case <-t.runner.Quiet():
+	case <-floor.ended:
+		return nil // it failed before it came to that; its error is returned by whoever stops it
 	}
 	for t.journal.Acknowledged() < t.journal.LastSeq() {
 		if time.Since(begun) > drainMax {

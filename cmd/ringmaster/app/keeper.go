@@ -36,6 +36,7 @@ type keeper struct {
 	promised bool          // to stop when it is not
 	say      bool          // that the next renewal tells the database so
 	lost     bool
+	parting  time.Duration // by clock, until when switches are listened to after a release
 	trouble  error
 }
 
@@ -69,6 +70,18 @@ func (k *keeper) may() bool {
 	k.lock.Lock()
 	defer k.lock.Unlock()
 	return !k.lost && (!k.promised || k.clock() < k.until)
+}
+
+// listens reports whether the connections to the switches may be used: while
+// this process leads, and for a moment after it gave the lease away. No command
+// is left then; what is written is what keeps a connection alive.
+func (k *keeper) listens() bool {
+	if k.may() {
+		return true
+	}
+	k.lock.Lock()
+	defer k.lock.Unlock()
+	return k.clock() < k.parting
 }
 
 // held notes that the lease is ours for a term from asked.
@@ -184,6 +197,7 @@ func (k *keeper) yields() bool {
 func (k *keeper) release(ctx context.Context) error {
 	k.lock.Lock()
 	k.lost = true
+	k.parting = k.clock() + followMax
 	err := k.memory.setAlone(false)
 	k.lock.Unlock()
 	if err != nil {

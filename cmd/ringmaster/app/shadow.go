@@ -91,19 +91,37 @@ func (a *App) setAside(known uint64) error {
 	if names, err := os.ReadDir(folder); err != nil || len(names) == 0 {
 		return nil //nolint:nilerr // there is none
 	}
-	aside := fmt.Sprintf("%s.epoch-%d", folder, a.memory.Epoch)
-	if err := os.RemoveAll(aside); err != nil { // of the same epoch: from a crash while we did this
+	to := fmt.Sprintf("%s.epoch-%d", folder, a.memory.Epoch)
+	if err := os.RemoveAll(to); err != nil { // of the same epoch: from a crash while we did this
 		return fmt.Errorf("set journal aside: %w", err)
 	}
-	if err := os.Rename(folder, aside); err != nil {
+	if err := os.Rename(folder, to); err != nil {
 		return fmt.Errorf("set journal aside: %w", err)
 	}
-	level, lost := slog.LevelInfo, untold(aside, known)
+	a.aside = &aside{folder: to, known: known}
+	return nil
+}
+
+// aside is a journal that another's reign made old.
+type aside struct {
+	folder string
+	known  uint64 // the last fact of it that the database has
+}
+
+// lookAside says what was in a journal that was set aside, and removes older
+// ones. It takes its time, and so is done when this process leads already.
+func (a *App) lookAside() error {
+	now := a.aside
+	if now == nil {
+		return nil
+	}
+	a.aside = nil
+	level, lost := slog.LevelInfo, untold(now.folder, now.known)
 	if lost > 0 {
 		level = slog.LevelWarn
 	}
-	a.log.Log(context.Background(), level, "journal set aside: another ringmaster led since", "journal", aside, "steps_nobody_was_told", lost)
-	all, err := filepath.Glob(folder + ".epoch-*")
+	a.log.Log(context.Background(), level, "journal set aside: another ringmaster led since", "journal", now.folder, "steps_nobody_was_told", lost)
+	all, err := filepath.Glob(a.journalFolder() + ".epoch-*")
 	if err != nil {
 		return fmt.Errorf("list journals set aside: %w", err)
 	}

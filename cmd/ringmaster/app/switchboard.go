@@ -42,7 +42,7 @@ const retryAfter = 5 * time.Second
 func newSwitchboard(t *tenure) *switchboard {
 	return &switchboard{
 		tenant: t.tenant, store: t.store, runner: t.runner, log: t.log,
-		epoch: t.keeper.epoch, may: t.keeper.may, cache: filepath.Join(t.cfg.Data, "switches"),
+		epoch: t.keeper.epoch, may: t.keeper.listens, cache: filepath.Join(t.cfg.Data, "switches"),
 		running: map[orchestrator.SwitchID]*running{}, wanted: make(chan struct{}, 1),
 	}
 }

@@ -172,6 +172,7 @@ func (a *App) lead(ctx context.Context, c claim) (err error) {
 	outer.Go(func() error { return t.catchUp(outerCtx) })
 	outer.Go(func() error { t.images(outerCtx); return nil })
 	outer.Go(func() error { t.defend(outerCtx); return nil })
+	outer.Go(func() error { t.settleIn(outerCtx); return nil })
 	for _, part := range []*part{lease, facts, floor} {
 		outer.Go(func() error { return part.watch(outerCtx) })
 	}
@@ -281,6 +282,18 @@ func (t *tenure) catchUp(ctx context.Context) error {
 			return nil
 		case <-time.After(prepareEvery):
 		}
+	}
+}
+
+// settleIn does what can wait until this process leads.
+func (t *tenure) settleIn(ctx context.Context) {
+	if !t.alone {
+		if err := t.store.StandDown(ctx, t.tenant, t.me.ID); err != nil && ctx.Err() == nil {
+			t.log.Warn("stand down", "cause", err) // the others' promises last a while longer
+		}
+	}
+	if err := t.lookAside(); err != nil {
+		t.log.Warn("look at the old journal", "cause", err)
 	}
 }
 
