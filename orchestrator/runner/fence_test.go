@@ -93,3 +93,28 @@ func TestAFloorThatHangsIsReported(t *testing.T) {
 		}
 	})
 }
+
+// TestAQuietFloorIsKeptEveryHour: a restart, or another machine, does not begin
+// with the facts of months.
+func TestAQuietFloorIsKeptEveryHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &paper{}
+		h := build(t, p)
+		h.furnish("Hello.")
+		kept := func() bool {
+			synctest.Wait()
+			p.lock.Lock()
+			defer p.lock.Unlock()
+			return p.image != nil
+		}
+		if kept() {
+			t.Error("kept at once")
+		}
+		time.Sleep(time.Hour + time.Second)
+		h.submit(o.LegOffered{Switch: "pbx", Leg: "pbx/1", Entry: o.EntryIn, Dialled: "500"})
+		if !kept() {
+			t.Error("not kept after an hour")
+		}
+		h.stop()
+	})
+}

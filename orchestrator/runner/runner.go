@@ -70,6 +70,7 @@ const StallAfter = 10 * time.Second
 const (
 	inboxMax       = 1 << 16              // inputs waiting for the floor
 	batchMax       = 256                  // inputs that share one fsync
+	snapshotAge    = time.Hour            // of the last snapshot, in a floor where little happens
 	lullMax        = 2 * time.Millisecond // that facts wait for company when nothing waits for them
 	commandTimeout = 5 * time.Second
 	submitTimeout  = 5 * time.Second
@@ -98,6 +99,7 @@ type Runner struct {
 	saving    atomic.Bool
 	restored  int
 	unsaved   bool // facts were dropped: a snapshot is due at once
+	saved     time.Time
 	turnStart atomic.Int64
 	stats     Stats
 	statsLock sync.Mutex
@@ -118,7 +120,7 @@ type message struct {
 func New(cfg Config, past Past) (*Runner, error) {
 	r := &Runner{
 		cfg: cfg, inbox: make(chan message, inboxMax),
-		image: past.Image, done: make(chan struct{}), quiet: make(chan struct{}), feed: newFeed(),
+		image: past.Image, saved: time.Now(), done: make(chan struct{}), quiet: make(chan struct{}), feed: newFeed(),
 	}
 	if r.cfg.SnapshotEvery == 0 {
 		r.cfg.SnapshotEvery = 20000
@@ -380,10 +382,11 @@ func (r *Runner) act(fx o.Effects) {
 
 // snapshot writes one beside the floor when enough has happened.
 func (r *Runner) snapshot() {
-	if len(r.since) < r.cfg.SnapshotEvery && !r.unsaved || !r.saving.CompareAndSwap(false, true) {
+	due := r.unsaved || len(r.since) >= r.cfg.SnapshotEvery || len(r.since) > 0 && time.Since(r.saved) > snapshotAge
+	if !due || !r.saving.CompareAndSwap(false, true) {
 		return
 	}
-	r.image, r.since, r.unsaved = r.floor.Image(), nil, false
+	r.image, r.since, r.unsaved, r.saved = r.floor.Image(), nil, false, time.Now()
 	seq, image := r.floor.Seq, bytes.Clone(r.image)
 	go func() {
 		defer r.saving.Store(false)
