@@ -144,16 +144,18 @@ func (s *Switch) stopRecording(ctx context.Context, id orchestrator.RecordingID)
 		return result, ""
 	}
 	defer release()
-	err := both(func(i int) error { return s.rest.send(ctx, encodeStopRecord(r.name(i)), nil) })
-	switch statusOf(err) {
-	case http.StatusNotFound:
-		return orchestrator.ResultAlready, "" // It has just ended.
-	case 0:
-		if err != nil {
-			s.doom(r, "")
+	err := both(func(i int) error {
+		err := s.rest.send(ctx, encodeStopRecord(r.name(i)), nil)
+		if statusOf(err) == http.StatusNotFound {
+			return nil // The end of one side ends the other, maybe before our word.
 		}
+		return err
+	})
+	result, reason := verdict(err)
+	if result == orchestrator.ResultNoWord {
+		s.doom(r, "")
 	}
-	return verdict(err)
+	return result, reason
 }
 
 // doom sees to it that a recording ends, if not now then when the switch is

@@ -14,6 +14,11 @@ import (
 // and one what it hears, and each is recorded into a file of its own. Both
 // follow the leg wherever it goes.
 //
+// What the leg hears is lost to them from the second agent on in half of all
+// calls, unless codecs.conf has genericplc_on_equal_codecs (seen on 22.10.1):
+// the tap decodes packets of one agent after the other with one decoder, which
+// takes sequence numbers that go back for late packets.
+//
 // The taps and the files are named after the recording, because Asterisk does
 // not list recordings: after a restart of ours the taps are found among the
 // channels.

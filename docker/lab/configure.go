@@ -3,6 +3,7 @@ package lab
 import (
 	"crypto/rand"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,7 @@ func secret() string { return rand.Text() }
 
 // write lays out the working folder: the shipped files with values filled in,
 // the few files only a lab needs, and the music.
-func (a *Asterisk) write(cfg Config) error {
+func (a *Asterisk) write() error {
 	for _, dir := range []string{"etc", "lib", "log", "run", "spool/recording", "spool/tmp", "prompts", "moh/default", "moh/test"} {
 		if err := os.MkdirAll(filepath.Join(a.Dir, dir), 0o755); err != nil {
 			return err
@@ -27,7 +28,7 @@ func (a *Asterisk) write(cfg Config) error {
 	if err := writeTone(filepath.Join(a.Dir, "moh/default/tone.wav"), HoldHz); err != nil {
 		return err
 	}
-	files, err := a.render(cfg)
+	files, err := a.render()
 	if err != nil {
 		return err
 	}
@@ -79,8 +80,8 @@ func (p *page) cut(mark string) string {
 }
 
 // render returns every file of the etc folder by name.
-func (a *Asterisk) render(cfg Config) (map[string]string, error) {
-	pages := []*page{a.http(), a.ari(), a.pjsip(cfg), a.extensions(), a.queues(), a.music(), a.logger(), a.modules(), a.options()}
+func (a *Asterisk) render() (map[string]string, error) {
+	pages := []*page{a.http(), a.ari(), a.pjsip(), a.extensions(), a.queues(), a.music(), a.logger(), a.modules(), a.options(), shipped("codecs.conf")}
 	files := a.ownFiles()
 	for _, p := range pages {
 		if p.err != nil {
@@ -106,12 +107,14 @@ func (a *Asterisk) ari() *page {
 // pjsip repeats the shipped block of one desk phone for each agent. The
 // anonymous endpoint takes callers from 127.0.0.1, who are not in the trunk's
 // identify because the phones send from there too.
-func (a *Asterisk) pjsip(cfg Config) *page {
+func (a *Asterisk) pjsip() *page {
+	cfg := a.cfg
 	p := shipped("pjsip.conf")
+	link := &page{name: p.name, text: p.cut("; ---- one block per other switch")}
 	trunk := &page{name: p.name, text: p.cut("; ---- one block per trunk")}
 	phone := p.cut("; ---- one block per desk phone")
 	p.fill("bind=0.0.0.0:5060", "bind="+a.SIPAddr)
-	p.fill("direct_media=no", "direct_media=no\nmedia_address=127.0.0.1\nbind_rtp_to_media_address=yes")
+	p.fill("direct_media=no", "direct_media=no\nmedia_address="+cfg.Host+"\nbind_rtp_to_media_address=yes")
 	if cfg.Qualify > 0 {
 		p.fill("qualify_frequency=15", fmt.Sprintf("qualify_frequency=%d", max(1, int(cfg.Qualify.Seconds()))))
 	}
@@ -127,13 +130,27 @@ func (a *Asterisk) pjsip(cfg Config) *page {
 		contact = "contact=" + cfg.TrunkContact
 	}
 	trunk.fill("contact=sip:192.0.2.10:5060", contact)
-	trunk.fill("match=192.0.2.20", "match="+LinkIP)
-	trunk.fill("contact=sip:192.0.2.20:5060", "")
-	p.add(trunk.text + "\n[anonymous](rm-trunk)\n")
-	if p.err == nil {
-		p.err = trunk.err
+	a.fillLink(link)
+	p.add(trunk.text + link.text + "\n[anonymous](rm-trunk)\n")
+	for _, part := range []*page{trunk, link} {
+		if p.err == nil {
+			p.err = part.err
+		}
 	}
 	return p
+}
+
+// fillLink leads to the switch we are linked to. Without one nobody is called,
+// and calls from LinkIP are taken.
+func (a *Asterisk) fillLink(link *page) {
+	host, contact := LinkIP, ""
+	if a.peer != "" {
+		host, _, _ = net.SplitHostPort(a.peer)
+		contact = "contact=sip:" + a.peer
+	}
+	link.fill("match=192.0.2.20", "match="+host)
+	link.fill("contact=sip:192.0.2.20:5060", contact)
+	link.fill("password=", "password="+a.proof)
 }
 
 func (a *Asterisk) extensions() *page {
