@@ -35,8 +35,8 @@ func (h *harness) Stage() conformance.Stage {
 		Number: "4930555", Code: "*11", Inward: "1001", Trunk: lab.FreeSWITCHTrunk, Nowhere: "user/" + h.pbx.Agents[desks].Number, Unknown: "user/9999",
 		Prompt: []orchestrator.Media{{File: h.prompt}}, Long: []orchestrator.Media{{File: h.long}},
 		Missing: []orchestrator.Media{{File: h.missing}}, Music: lab.FreeSWITCHMusic,
-		Context: "rm-fallback", Extension: "agent", Tones: true,
-		Event: 5 * time.Second, Quiet: 500 * time.Millisecond, Recover: 40 * time.Second,
+		Context: "rm-fallback", Extension: "agent", Tones: true, Files: true,
+		Event: 5 * time.Second, Quiet: 500 * time.Millisecond, Recover: 20 * time.Second,
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,17 +109,62 @@ func (c *session) read(ctx context.Context) (picture, error) {
 	if pic.phones, err = readPhones(answers[2]); err != nil {
 		return pic, fmt.Errorf("read registrations: %w", err)
 	}
-	uuids, err := c.list(ctx)
-	if err != nil {
-		return pic, fmt.Errorf("read the switch: %w", err)
-	}
-	for _, uuid := range c.book.channels() {
-		if !slices.Contains(uuids, uuid) {
-			uuids = append(uuids, uuid)
+	pic.channels, err = c.all(ctx)
+	return pic, err
+}
+
+const (
+	// allWithin bounds the wait for a complete list: 0.6 s was the longest that
+	// a channel was missing.
+	allWithin = time.Second
+	allPause  = 50 * time.Millisecond
+)
+
+// all reads every channel. The list is FreeSWITCH's database, which lags behind
+// what it counts: while there are fewer channels than sessions, it is asked
+// again.
+func (c *session) all(ctx context.Context) ([]event, error) {
+	deadline := time.Now().Add(allWithin)
+	for {
+		uuids, err := c.list(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read the switch: %w", err)
+		}
+		for _, uuid := range c.book.channels() {
+			if !slices.Contains(uuids, uuid) {
+				uuids = append(uuids, uuid)
+			}
+		}
+		answers, err := c.ears.send(ctx, api("status", "status"))
+		if err != nil {
+			return nil, fmt.Errorf("read the switch: %w", err)
+		}
+		out, err := c.dumpAll(ctx, uuids)
+		if err != nil || len(out) >= sessionsIn(answers[0]) || time.Now().After(deadline) {
+			return out, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(allPause):
 		}
 	}
-	pic.channels, err = c.dumpAll(ctx, uuids)
-	return pic, err
+}
+
+var sessionsPattern = regexp.MustCompile(`(?m)^(\d+) session\(s\) - peak`)
+
+// sessionsIn reads how many sessions there are from what status prints; 0 when
+// it does not say.
+func sessionsIn(status string) int {
+	found := sessionsPattern.FindStringSubmatch(status)
+	if found == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // list is the channels that FreeSWITCH lists.
@@ -280,7 +327,7 @@ func (b *book) refresh(l *leg, e *event) {
 	l.parked = parkedNow(e)
 	l.guard.foreign = l.guard.group == ""
 	l.conferring = confers(e)
-	b.resume(l, e)
+	b.retape(l, e)
 	switch {
 	case l.answered && (!l.dialled || l.parked || bridgedTo(e) != "" || e.get("Channel-State") == "CS_EXECUTE"):
 		l.state = orchestrator.LegIsUp
@@ -289,20 +336,28 @@ func (b *book) refresh(l *leg, e *event) {
 	}
 }
 
-// resume takes over what another orchestrator, or we before a break, had begun
-// on a leg.
-func (b *book) resume(l *leg, e *event) {
+// retape takes over a recording that another orchestrator, or we before a break,
+// had begun on a leg.
+func (b *book) retape(l *leg, e *event) {
 	id := orchestrator.RecordingID(e.variable(recordingVariable))
 	if path, err := recordingPath(b.cfg, id); err == nil && l.recording == nil && !l.recorded[id] {
 		l.recording = &recording{id: id, path: path, began: l.born, told: true}
 	}
+}
+
+// relisten takes over who listens to whom.
+func (b *book) relisten(l *leg, e *event) {
 	target := b.byChannel(e.variable("current_application_data"))
-	if e.variable("current_application") == supervising && l.supervising == nil && target != nil {
+	on := e.variable("current_application") == supervising && target != nil
+	switch {
+	case on && l.supervising == nil:
 		l.supervising = &supervision{target: target} // In whatever mode.
+	case !on && l.supervising != nil && time.Since(l.supervising.since) > joinGrace:
+		l.supervising = nil
 	}
 }
 
-// pair puts legs into the bridges they are in.
+// pair puts legs into the bridges they are in, and listeners to their targets.
 func (b *book) pair(pic picture) {
 	for _, l := range b.live {
 		l.peer = nil
@@ -312,6 +367,9 @@ func (b *book) pair(pic picture) {
 		e := &pic.channels[i]
 		one, two := b.byChannel(e.get("Unique-ID")), b.byChannel(bridgedTo(e))
 		id, stamp := readBridgeMark(e.variable(bridgeVariable))
+		if one != nil {
+			b.relisten(one, e)
+		}
 		if one == nil || two == nil && !one.conferring || id == "" {
 			continue
 		}
@@ -332,10 +390,17 @@ func (b *book) snapshot(pic picture, watched []string) orchestrator.Snapshot {
 		if l.quiet {
 			continue
 		}
-		out.Legs = append(out.Legs, orchestrator.SnapshotLeg{
+		seen := orchestrator.SnapshotLeg{
 			Leg: l.id, Stamp: l.stamp, State: l.state, Bridge: l.bridge, Entry: l.entry,
 			Dialled: l.number, Caller: l.caller, Endpoint: l.endpoint, Created: l.born,
-		})
+		}
+		if l.recording != nil {
+			seen.Recordings = []orchestrator.RecordingID{l.recording.id}
+		}
+		if l.supervising != nil {
+			seen.Supervises = l.supervising.target.id
+		}
+		out.Legs = append(out.Legs, seen)
 	}
 	slices.SortFunc(out.Legs, func(a, b orchestrator.SnapshotLeg) int {
 		if d := a.Created.Compare(b.Created); d != 0 {

@@ -11,6 +11,7 @@ import (
 type supervision struct {
 	target *leg
 	mode   orchestrator.Supervision
+	since  time.Time
 	keys   int // keys of ours that are still to be told as its digits
 }
 
@@ -66,7 +67,7 @@ func (b *book) listening(l, target *leg, mode orchestrator.Supervision) ([]order
 		return nil, orchestrator.ResultRejected, err.Error()
 	}
 	b.post(b.silence(l, time.Now())...)
-	l.supervising = &supervision{target: target, mode: mode}
+	l.supervising = &supervision{target: target, mode: mode, since: time.Now()}
 	orders = append([]order{encodeBreak(l.channel)}, orders...)
 	return append(l.disarm(), orders...), "", ""
 }
@@ -75,6 +76,10 @@ func (b *book) listening(l, target *leg, mode orchestrator.Supervision) ([]order
 func (s *Switch) stopSupervising(ctx context.Context, l *leg) (orchestrator.CommandResult, string) {
 	s.book.mu.Lock()
 	on := l.supervising != nil
+	if on {
+		l.supervising = nil
+		l.move()
+	}
 	s.book.mu.Unlock()
 	if !on {
 		return orchestrator.ResultAlready, ""
