@@ -231,7 +231,7 @@ func (f *FreeSWITCH) waitReady(ctx context.Context, proc *process) error {
 	for {
 		err := f.ready(ctx)
 		if err == nil {
-			return nil
+			return f.warm(ctx)
 		}
 		select {
 		case <-proc.done:

@@ -60,6 +60,9 @@ type Config struct {
 	// Qualify is how often Asterisk asks each phone whether it is there, in
 	// whole seconds; 0 keeps what the shipped pjsip.conf says.
 	Qualify time.Duration
+	// Host is the address of SIP, one of loopback; empty means 127.0.0.1. Two
+	// labs that are linked (Link) need different ones.
+	Host string
 	// TrunkContact is the SIP URI that dialled-out calls reach
 	// (PJSIP/<number>@trunk); empty means the trunk only brings calls in.
 	TrunkContact string
@@ -88,9 +91,12 @@ type Asterisk struct {
 	RecordingDir string // where Asterisk writes recordings
 	Version      string // as "asterisk -V" prints it
 
+	cfg     Config
 	install installation
 	slot    *slot
 	keepDir bool
+	peer    string // host:port of the switch we are linked to, "" for none
+	proof   string // the password it asks for
 
 	mu   sync.Mutex
 	proc *process // the latest run; nil before the first
@@ -127,8 +133,11 @@ func prepare(cfg Config, inst installation) (*Asterisk, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Host == "" {
+		cfg.Host = "127.0.0.1"
+	}
 	a := &Asterisk{
-		ARIUser: "rm", ARIPassword: secret(), Dir: dir, keepDir: keep, install: inst, Version: inst.version,
+		cfg: cfg, ARIUser: "rm", ARIPassword: secret(), Dir: dir, keepDir: keep, install: inst, Version: inst.version,
 		SoundsDir: filepath.Join(dir, "prompts"), RecordingDir: filepath.Join(dir, "spool", "recording"),
 	}
 	for i := range cfg.Agents {
@@ -137,9 +146,9 @@ func prepare(cfg Config, inst installation) (*Asterisk, error) {
 	if a.slot, err = takeSlot(); err != nil {
 		return nil, errors.Join(err, a.Stop())
 	}
-	a.SIPAddr = fmt.Sprintf("127.0.0.1:%d", a.slot.sip)
+	a.SIPAddr = fmt.Sprintf("%s:%d", cfg.Host, a.slot.sip)
 	a.ARIURL = fmt.Sprintf("http://127.0.0.1:%d/ari", a.slot.http)
-	if err := a.write(cfg); err != nil {
+	if err := a.write(); err != nil {
 		return nil, errors.Join(err, a.Stop())
 	}
 	return a, nil
@@ -164,6 +173,36 @@ func workDir(given string) (dir string, keep bool, err error) {
 // Media returns the ARI media name of the prompt file name.wav in SoundsDir.
 func (a *Asterisk) Media(name string) string {
 	return "sound:" + filepath.Join(a.SoundsDir, strings.TrimSuffix(name, ".wav"))
+}
+
+// Link makes another switch of ours the far end of PJSIP/<ticket>@link, and lets
+// its calls into rm-link. Peer is its host:port; calls must come from that host,
+// and no phone of this lab may. Password is what a FreeSWITCH asks for; another
+// Asterisk asks for none. It may be called while calls are up, and again.
+func (a *Asterisk) Link(peer, password string) error {
+	a.peer, a.proof = peer, password
+	p := a.pjsip()
+	if p.err != nil {
+		return p.err
+	}
+	if err := os.WriteFile(filepath.Join(a.Dir, "etc", p.name), []byte(p.text), 0o600); err != nil {
+		return err
+	}
+	if _, err := a.CLI("module reload res_pjsip.so"); err != nil {
+		return err
+	}
+	for end := time.Now().Add(consoleTimeout); ; time.Sleep(50 * time.Millisecond) {
+		out, err := a.CLI("pjsip show aor link")
+		if err != nil {
+			return err
+		}
+		if strings.Contains(out, peer) {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("link to %s: asterisk has %s", peer, out)
+		}
+	}
 }
 
 // Logs returns the path of Asterisk's log. It survives Kill and Restart.

@@ -38,10 +38,15 @@ var kinds = map[string]func(t testing.TB, agents int) *exchange{
 
 func startAsterisk(t testing.TB, agents int) *exchange {
 	t.Helper()
+	return runAsterisk(t, lab.Config{Agents: agents, Qualify: 4 * time.Second})
+}
+
+func runAsterisk(t testing.TB, cfg lab.Config) *exchange {
+	t.Helper()
 	if err := lab.Available(); err != nil {
 		t.Skipf("NO END-TO-END TEST: %v", err)
 	}
-	pbx, err := lab.Start(t.Context(), lab.Config{Agents: agents, Qualify: 4 * time.Second})
+	pbx, err := lab.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +59,15 @@ func startAsterisk(t testing.TB, agents int) *exchange {
 
 func startFreeSWITCH(t testing.TB, agents int) *exchange {
 	t.Helper()
+	return runFreeSWITCH(t, lab.FreeSWITCHConfig{Agents: agents, Qualify: 4 * time.Second})
+}
+
+func runFreeSWITCH(t testing.TB, cfg lab.FreeSWITCHConfig) *exchange {
+	t.Helper()
 	if err := lab.FreeSWITCHAvailable(); err != nil {
 		t.Skipf("THE LIVE PART WAS NOT RUN: %v", err)
 	}
-	pbx, err := lab.StartFreeSWITCH(t.Context(), lab.FreeSWITCHConfig{Agents: agents, Qualify: 4 * time.Second})
+	pbx, err := lab.StartFreeSWITCH(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
