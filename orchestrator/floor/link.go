@@ -20,7 +20,7 @@ type link struct {
 }
 
 // bridged reports whether a bridge on the call's own switch can have been made.
-func (f *Floor) bridged(c *call) bool { return f.up(c) && (c.Link == nil || c.Link.Up) }
+func (c *call) bridged() bool { return c.Link == nil || c.Link.Up }
 
 func (lk *link) has(id o.LegID) bool { return lk != nil && (lk.Out == id || lk.In == id) }
 

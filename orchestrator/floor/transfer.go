@@ -64,6 +64,8 @@ func (f *Floor) transfer(t asked) {
 	switch {
 	case t.leg == t.call.Leg && !t.call.Internal:
 		code = "not_allowed" // a customer's own line must not send calls anywhere
+	case !f.attached(f.Legs[t.party].Switch): // the party could not be taken anywhere
+		code = string(o.OfferUnreachable)
 	case t.kind == o.TransferAttended && k == nil:
 		code = "consult_gone"
 	case t.kind == o.TransferAttended:
@@ -213,7 +215,7 @@ func (f *Floor) inherit(c, k *call, done bool) {
 	})
 	f.emit(made)
 	f.settle(a)
-	if apart && was.bridge != "" && f.bridged(k) {
+	if apart && was.bridge != "" && k.bridged() {
 		f.close(k, was)
 	}
 	switch {

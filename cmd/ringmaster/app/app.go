@@ -39,13 +39,12 @@ type App struct {
 	figures  *figures
 	served   chan struct{} // closed when the API has answered its last request
 
-	tenure   atomic.Pointer[tenure] // nil while this process does not lead
-	blocked  atomic.Pointer[string] // why it does not
-	prepared atomic.Bool            // the database's schema is ours
-	tenures  int
-	firstKey string
-	past     *shadow // what was learnt of the floor while waiting
-	aside    *aside  // a journal to be looked at
+	tenure    atomic.Pointer[tenure] // nil while this process does not lead
+	blocked   atomic.Pointer[string] // why it does not
+	prepared  atomic.Bool            // the database's schema is ours
+	tenures   int
+	firstKeys []FirstKey
+	past      map[orchestrator.TenantID]*shadow // what was learnt of the floors while waiting
 }
 
 // httpGrace is how long running requests may take after the end was asked for.
@@ -151,17 +150,20 @@ func (a *App) openAPI(context.Context) (err error) {
 	a.registerGauges()
 	a.server, err = api.New(api.Config{
 		Floors: func(t orchestrator.TenantID) (api.Floor, bool) {
-			now := a.leading()
-			if now == nil || t != a.tenant {
-				return nil, false
+			if now := a.leading(); now != nil {
+				if c := now.centre(t); c != nil {
+					return c.runner, true
+				}
 			}
-			return now.runner, true
+			return nil, false
 		},
 		Elsewhere: a.elsewhere,
 		Store:     a.store, Log: a.log, Registry: a.registry, Version: a.cfg.Version, Checks: a.checks,
-		SwitchAccessChanged: func(orchestrator.TenantID, orchestrator.SwitchID) {
+		SwitchAccessChanged: func(t orchestrator.TenantID, _ orchestrator.SwitchID) {
 			if now := a.leading(); now != nil {
-				now.switches.changed()
+				if c := now.centre(t); c != nil {
+					c.switches.changed()
+				}
 			}
 		},
 		Console: console.Handler(), TrustedProxies: proxies,
@@ -276,13 +278,20 @@ func (a *App) checks(ctx context.Context) []api.Check {
 	if t == nil {
 		return append(checks, api.Check{Name: "leading", Err: errors.New(a.elsewhere(a.tenant)), Needed: true})
 	}
-	checks = append(checks, api.Check{Name: "leading"}, api.Check{Name: "journal", Err: t.journal.Health().Err, Needed: true})
-	for id, s := range t.switches.stats() {
-		c := api.Check{Name: "switch " + string(id)}
-		if !s.Connected {
-			c.Err = errors.New("not connected")
+	checks = append(checks, api.Check{Name: "leading"})
+	for _, c := range t.centres {
+		of := ""
+		if len(t.centres) > 1 {
+			of = " of " + string(c.tenant)
 		}
-		checks = append(checks, c)
+		checks = append(checks, api.Check{Name: "journal" + of, Err: c.journal.Health().Err, Needed: true})
+		for id, s := range c.switches.stats() {
+			check := api.Check{Name: "switch " + string(id) + of}
+			if !s.Connected {
+				check.Err = errors.New("not connected")
+			}
+			checks = append(checks, check)
+		}
 	}
 	return checks
 }

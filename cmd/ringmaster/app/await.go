@@ -32,15 +32,17 @@ func (a *App) prepare(ctx context.Context) error {
 	if err := a.store.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
-	if err := a.store.OpenTenant(ctx, a.tenant); err != nil {
-		return fmt.Errorf("open tenant %s: %w", a.tenant, err)
-	}
-	key, err := api.EnsureFirstKey(ctx, a.store, a.tenant, time.Now())
-	if err != nil {
-		return fmt.Errorf("make the first API key: %w", err)
-	}
-	if key != "" {
-		a.firstKey = key
+	for _, t := range a.cfg.all() {
+		if err := a.store.OpenTenant(ctx, t); err != nil {
+			return fmt.Errorf("open tenant %s: %w", t, err)
+		}
+		key, err := api.EnsureFirstKey(ctx, a.store, t, time.Now())
+		if err != nil {
+			return fmt.Errorf("make the first API key of %s: %w", t, err)
+		}
+		if key != "" {
+			a.firstKeys = append(a.firstKeys, FirstKey{t, key})
+		}
 	}
 	a.prepared.Store(true)
 	return nil
@@ -89,12 +91,13 @@ type hopeless struct{ error }
 // waiting is one stretch of not leading.
 type waiting struct {
 	*App
-	first  bool // nobody's first wish to lead is for them to hear of a standby
-	began  time.Time
-	told   bool // that we stand by
-	tried  bool // to acquire, without learning what became of it
-	shadow *shadow
-	shadAt time.Time
+	first bool // nobody's first wish to lead is for them to hear of a standby
+	began time.Time
+	told  bool // that we stand by
+	tried bool // to acquire, without learning what became of it
+
+	shadows map[orchestrator.TenantID]*shadow
+	shadAt  time.Time
 }
 
 // look tries once to lead.
@@ -163,9 +166,7 @@ func (w *waiting) acquire(ctx context.Context) (claim, error) {
 		return claim{}, err
 	}
 	w.cfg.TakeOver = false // said once, meant once
-	if w.shadow != nil {
-		w.past = w.shadow
-	}
+	w.past = w.shadows
 	return claim{lease: lease, asked: asked}, nil
 }
 
@@ -191,11 +192,16 @@ func (w *waiting) follow(ctx context.Context) {
 		return
 	}
 	w.shadAt = time.Now()
-	if w.shadow == nil {
-		w.shadow = newShadow(w.store, w.tenant)
+	if w.shadows == nil {
+		w.shadows = map[orchestrator.TenantID]*shadow{}
 	}
-	if err := w.shadow.catchUp(ctx); err != nil && ctx.Err() == nil {
-		w.log.Warn("follow the leader", "cause", err)
+	for _, t := range w.cfg.all() {
+		if w.shadows[t] == nil {
+			w.shadows[t] = newShadow(w.store, t)
+		}
+		if err := w.shadows[t].catchUp(ctx); err != nil && ctx.Err() == nil {
+			w.log.Warn("follow the leader", "tenant", t, "cause", err)
+		}
 	}
 }
 

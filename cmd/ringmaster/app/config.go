@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"ringmaster/orchestrator"
@@ -30,6 +31,10 @@ type Config struct {
 	Database string `koanf:"database"`
 	// Tenant is the centre's own name.
 	Tenant string `koanf:"tenant"`
+	// Tenants are further centres in the same process, each with a floor of
+	// its own. They may use the same switches: a call goes to the first that
+	// has its number.
+	Tenants []string `koanf:"tenants"`
 	// Prompts is where spoken prompts are kept. Every switch must be able to
 	// read it under the same path; "" is Data/prompts.
 	Prompts string `koanf:"prompts"`
@@ -55,11 +60,17 @@ type Config struct {
 	// Version is shown by /healthz; Log and Announce are for the caller to set.
 	Version string       `koanf:"-"`
 	Log     *slog.Logger `koanf:"-"`
-	// Announce is called when this process begins to lead. key is the first
-	// API key, shown this one time, or "".
-	Announce func(address, key string) `koanf:"-"`
+	// Announce is called when this process begins to lead, with the first API
+	// keys that were made: they are shown this one time.
+	Announce func(address string, keys []FirstKey) `koanf:"-"`
 	// StandsBy is called when this process waits because another leads.
 	StandsBy func(address, leader string) `koanf:"-"`
+}
+
+// FirstKey is the first API key of a tenant.
+type FirstKey struct {
+	Tenant orchestrator.TenantID
+	Key    string
 }
 
 // leastRetention in days keeps the month before this one, whose partitions are
@@ -80,8 +91,13 @@ func (c Config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		faults = append(faults, fmt.Errorf("listen: %q is not host:port", c.Listen))
 	}
-	if !orchestrator.ValidSlug(c.Tenant) {
-		faults = append(faults, fmt.Errorf("tenant: %q is not 1 to 63 of a-z 0-9 - _", c.Tenant))
+	for i, tenant := range c.all() {
+		if !orchestrator.ValidSlug(string(tenant)) {
+			faults = append(faults, fmt.Errorf("tenant: %q is not 1 to 63 of a-z 0-9 - _", tenant))
+		}
+		if slices.Contains(c.all()[:i], tenant) {
+			faults = append(faults, fmt.Errorf("tenants: %q is named twice", tenant))
+		}
 	}
 	if c.RetentionDays != 0 && c.RetentionDays < leastRetention {
 		faults = append(faults, fmt.Errorf("retention_days: %d is neither 0 (for ever) nor at least %d", c.RetentionDays, leastRetention))
@@ -100,6 +116,15 @@ func (c Config) Validate() error {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)
+}
+
+// all are the tenants of this process, the one whose lease counts first.
+func (c Config) all() []orchestrator.TenantID {
+	all := []orchestrator.TenantID{orchestrator.TenantID(c.Tenant)}
+	for _, t := range c.Tenants {
+		all = append(all, orchestrator.TenantID(t))
+	}
+	return all
 }
 
 func (c Config) proxies() (prefixes []netip.Prefix, err error) {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"ringmaster/orchestrator"
@@ -22,15 +23,19 @@ const (
 // is brought into the database, and then the lease is free. The connections to
 // the switches stay until the other has taken them, so that no caller falls
 // between the two.
-func (t *tenure) handOver(floor, lease *part) error {
+func (t *tenure) handOver(floors parts, lease *part) error {
 	begun := time.Now()
-	floor.end()
-	select {
-	case <-t.runner.Quiet():
-	case <-floor.ended:
-		return nil // it failed before it came to that; its error is returned by whoever stops it
+	for _, f := range floors {
+		f.end()
 	}
-	for t.journal.Acknowledged() < t.journal.LastSeq() {
+	for i, f := range floors {
+		select {
+		case <-t.centres[i].runner.Quiet():
+		case <-f.ended:
+			return nil // it failed before it came to that; its error is returned by whoever stops it
+		}
+	}
+	for !t.drained() {
 		if time.Since(begun) > drainMax {
 			t.log.Warn("not handed over: the last facts are not in the database", "after", drainMax)
 			return nil
@@ -45,26 +50,42 @@ func (t *tenure) handOver(floor, lease *part) error {
 	}
 	t.log.Info("handed over", "took", time.Since(begun))
 	for begun = time.Now(); time.Since(begun) < followMax; time.Sleep(5 * time.Millisecond) {
-		if _, all := t.switches.taken(); all {
+		if _, all := t.taken(); all {
 			break
 		}
 	}
 	return nil
 }
 
+// drained reports whether every fact is in the database.
+func (t *tenure) drained() bool {
+	return !slices.ContainsFunc(t.centres, func(c *centre) bool { return c.journal.Acknowledged() < c.journal.LastSeq() })
+}
+
+// taken reports whether another ringmaster has some of the switches, and
+// whether it has all of them.
+func (t *tenure) taken() (some, all bool) {
+	all = true
+	for _, c := range t.centres {
+		s, a := c.switches.taken()
+		some, all = some || s, all && a
+	}
+	return some, all
+}
+
 // images keeps in the database what the journal's newest snapshot holds, for
 // the day another machine has to begin without this journal.
-func (t *tenure) images(ctx context.Context) {
+func (c *centre) images(ctx context.Context) {
 	tick := time.NewTicker(imageEach)
 	defer tick.Stop()
 	var saved uint64
 	for {
-		h := t.journal.Health()
+		h := c.journal.Health()
 		if h.SnapshotSeq > saved && h.Acknowledged >= h.SnapshotSeq {
-			if err := t.saveImage(ctx); err == nil {
+			if err := c.saveImage(ctx); err == nil {
 				saved = h.SnapshotSeq
 			} else if ctx.Err() == nil {
-				t.log.Warn("save the floor's state", "seq", h.SnapshotSeq, "cause", err)
+				c.log.Warn("save the floor's state", "seq", h.SnapshotSeq, "cause", err)
 			}
 		}
 		select {
@@ -75,13 +96,13 @@ func (t *tenure) images(ctx context.Context) {
 	}
 }
 
-func (t *tenure) saveImage(ctx context.Context) error {
-	snapshot, found, err := t.journal.Snapshot()
+func (c *centre) saveImage(ctx context.Context) error {
+	snapshot, found, err := c.journal.Snapshot()
 	if err != nil || !found {
 		return err
 	}
-	return t.store.SaveImage(ctx, t.tenant, orchestrator.FloorImage{
-		Epoch: t.keeper.epoch, Seq: snapshot.Seq, State: snapshot.State,
+	return c.store.SaveImage(ctx, c.tenant, orchestrator.FloorImage{
+		Epoch: c.lease.Epoch, Seq: snapshot.Seq, State: snapshot.State,
 	})
 }
 
@@ -102,7 +123,7 @@ func (t *tenure) defend(ctx context.Context) {
 			return
 		case <-time.After(pause):
 		}
-		if some, _ := t.switches.taken(); !some {
+		if some, _ := t.taken(); !some {
 			pause = defendFirst
 			continue
 		}
@@ -110,7 +131,9 @@ func (t *tenure) defend(ctx context.Context) {
 			continue
 		}
 		t.log.Warn("taking back switches that another ringmaster took: this one leads")
-		t.switches.takeBack()
+		for _, c := range t.centres {
+			c.switches.takeBack()
+		}
 		pause = min(2*pause, defendMost)
 	}
 }

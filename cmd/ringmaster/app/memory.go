@@ -23,6 +23,8 @@ type memory struct {
 	Instance orchestrator.InstanceID `json:"instance"`
 	// Epoch is the last one this installation led under: its journal's.
 	Epoch uint64 `json:"epoch"`
+	// Epochs are the same of the further tenants.
+	Epochs map[orchestrator.TenantID]uint64 `json:"epochs,omitempty"`
 	// Alone says that nobody else can have taken the lease since: it was this
 	// installation's last, it had not promised to yield, and did not release it.
 	Alone bool `json:"alone"`
@@ -63,6 +65,15 @@ func (m *memory) save() error {
 // lead notes that this installation leads under epoch.
 func (m *memory) lead(epoch uint64) error {
 	m.Epoch, m.Alone = epoch, true
+	return m.save()
+}
+
+// leadAlso notes that it leads a further tenant under epoch.
+func (m *memory) leadAlso(t orchestrator.TenantID, epoch uint64) error {
+	if m.Epochs == nil {
+		m.Epochs = map[orchestrator.TenantID]uint64{}
+	}
+	m.Epochs[t] = epoch
 	return m.save()
 }
 

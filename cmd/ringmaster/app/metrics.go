@@ -38,27 +38,27 @@ func (f *figures) moved(facts int, lag time.Duration) {
 type gauge struct {
 	name, help string
 	kind       prometheus.ValueType
-	read       func(*tenure) float64
+	read       func(*centre) float64
 }
 
 // registerGauges adds what runner, journal and switches know of themselves.
 func (a *App) registerGauges() {
 	counter, value := prometheus.CounterValue, prometheus.GaugeValue
 	all := []gauge{
-		{"ringmaster_inputs_total", "Inputs the floor has stepped.", counter, func(t *tenure) float64 { return float64(t.runner.Stats().Inputs) }},
-		{"ringmaster_facts_total", "Facts the floor has decided.", counter, func(t *tenure) float64 { return float64(t.runner.Stats().Facts) }},
-		{"ringmaster_commands_total", "Commands given to switches.", counter, func(t *tenure) float64 { return float64(t.runner.Stats().Commands) }},
-		{"ringmaster_inbox", "Inputs waiting for the floor.", value, func(t *tenure) float64 { return float64(t.runner.Stats().Inbox) }},
-		{"ringmaster_journal_commits_total", "Commits of the journal.", counter, func(t *tenure) float64 { return float64(t.runner.Stats().Commits) }},
+		{"ringmaster_inputs_total", "Inputs the floor has stepped.", counter, func(c *centre) float64 { return float64(c.runner.Stats().Inputs) }},
+		{"ringmaster_facts_total", "Facts the floor has decided.", counter, func(c *centre) float64 { return float64(c.runner.Stats().Facts) }},
+		{"ringmaster_commands_total", "Commands given to switches.", counter, func(c *centre) float64 { return float64(c.runner.Stats().Commands) }},
+		{"ringmaster_inbox", "Inputs waiting for the floor.", value, func(c *centre) float64 { return float64(c.runner.Stats().Inbox) }},
+		{"ringmaster_journal_commits_total", "Commits of the journal.", counter, func(c *centre) float64 { return float64(c.runner.Stats().Commits) }},
 		{
 			"ringmaster_journal_commit_seconds_total", "Time spent in commits of the journal.", counter,
-			func(t *tenure) float64 { return time.Duration(t.runner.Stats().CommitsNanos).Seconds() },
+			func(c *centre) float64 { return time.Duration(c.runner.Stats().CommitsNanos).Seconds() },
 		},
-		{"ringmaster_journal_bytes", "Size of the journal on disk.", value, func(t *tenure) float64 { return float64(t.journal.Health().LogBytes) }},
+		{"ringmaster_journal_bytes", "Size of the journal on disk.", value, func(c *centre) float64 { return float64(c.journal.Health().LogBytes) }},
 		{
 			"ringmaster_journal_backlog", "Inputs whose facts are not in the database yet.", value,
-			func(t *tenure) float64 {
-				h := t.journal.Health()
+			func(c *centre) float64 {
+				h := c.journal.Health()
 				return float64(h.LastSeq - min(h.LastSeq, h.Acknowledged))
 			},
 		},
@@ -80,7 +80,10 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 // Collect reads the figure.
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	if t := c.a.leading(); t != nil {
-		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(c.name, c.help, nil, nil), c.kind, c.read(t))
+		desc := prometheus.NewDesc(c.name, c.help, []string{"tenant"}, nil)
+		for _, of := range t.centres {
+			out <- prometheus.MustNewConstMetric(desc, c.kind, c.read(of), string(of.tenant))
+		}
 	}
 }
 
@@ -93,7 +96,9 @@ func (floorCollector) Describe(chan<- *prometheus.Desc) {}
 // Collect reads the floor.
 func (f floorCollector) Collect(out chan<- prometheus.Metric) {
 	if t := f.a.leading(); t != nil {
-		api.NewFloorCollector(f.a.tenant, t.runner).Collect(out)
+		for _, c := range t.centres {
+			api.NewFloorCollector(c.tenant, c.runner).Collect(out)
+		}
 	}
 }
 
@@ -116,7 +121,7 @@ func (l leadCollector) Collect(out chan<- prometheus.Metric) {
 	send("ringmaster_epoch", "The lease this process leads under, 0 for none.", epoch)
 }
 
-// switchCollector reads the adapters' counts, labelled by switch.
+// switchCollector reads the adapters' counts, labelled by tenant and switch.
 type switchCollector struct{ a *App }
 
 // Describe sends nothing.
@@ -124,14 +129,19 @@ func (switchCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect reads every switch.
 func (s switchCollector) Collect(out chan<- prometheus.Metric) {
+	if t := s.a.leading(); t != nil {
+		for _, c := range t.centres {
+			c.tellSwitches(out)
+		}
+	}
+}
+
+func (c *centre) tellSwitches(out chan<- prometheus.Metric) {
 	send := func(name, help string, kind prometheus.ValueType, v float64, id string) {
-		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, []string{"switch"}, nil), kind, v, id)
+		desc := prometheus.NewDesc(name, help, []string{"tenant", "switch"}, nil)
+		out <- prometheus.MustNewConstMetric(desc, kind, v, string(c.tenant), id)
 	}
-	t := s.a.leading()
-	if t == nil {
-		return
-	}
-	for id, st := range t.switches.stats() {
+	for id, st := range c.switches.stats() {
 		up := 0.0
 		if st.Connected {
 			up = 1

@@ -58,7 +58,9 @@ func (s *shadow) catchUp(ctx context.Context) error {
 }
 
 // journalFolder is where the floor's journal is.
-func (a *App) journalFolder() string { return filepath.Join(a.cfg.Data, "journal", a.cfg.Tenant) }
+func (c *centre) journalFolder() string {
+	return filepath.Join(c.cfg.Data, "journal", string(c.tenant))
+}
 
 // asideKept is how many journals that another's reign made old are kept.
 const asideKept = 2
@@ -67,38 +69,38 @@ const asideKept = 2
 // database's state. Facts that were in the old one alone are not wanted any
 // more: whoever led meanwhile has found out from the switch what became of
 // those calls. They are kept for a person to look at.
-func (a *App) beginJournal(ctx context.Context, past *shadow) error {
+func (c *centre) beginJournal(ctx context.Context, past *shadow) error {
 	if past == nil {
-		past = newShadow(a.store, a.tenant)
+		past = newShadow(c.store, c.tenant)
 	}
 	if err := past.catchUp(ctx); err != nil {
 		return fmt.Errorf("read the floor's state from the database: %w", err)
 	}
-	if err := a.setAside(past.seq); err != nil {
+	if err := c.setAside(past.seq); err != nil {
 		return err
 	}
-	projected, err := a.store.Projected(ctx, a.tenant)
+	projected, err := c.store.Projected(ctx, c.tenant)
 	if err != nil {
 		return fmt.Errorf("look up the last projected fact: %w", err)
 	}
 	// Facts that could not be stored have numbers too.
-	return journal.Seed(a.journalFolder(), journal.Snapshot{Seq: max(past.seq, projected), State: past.floor.Image()})
+	return journal.Seed(c.journalFolder(), journal.Snapshot{Seq: max(past.seq, projected), State: past.floor.Image()})
 }
 
 // setAside moves the old journal out of the way.
-func (a *App) setAside(known uint64) error {
-	folder := a.journalFolder()
+func (c *centre) setAside(known uint64) error {
+	folder := c.journalFolder()
 	if names, err := os.ReadDir(folder); err != nil || len(names) == 0 {
 		return nil //nolint:nilerr // there is none
 	}
-	to := fmt.Sprintf("%s.epoch-%d", folder, a.memory.Epoch)
+	to := fmt.Sprintf("%s.epoch-%d", folder, c.lastEpoch())
 	if err := os.RemoveAll(to); err != nil { // of the same epoch: from a crash while we did this
 		return fmt.Errorf("set journal aside: %w", err)
 	}
 	if err := os.Rename(folder, to); err != nil {
 		return fmt.Errorf("set journal aside: %w", err)
 	}
-	a.aside = &aside{folder: to, known: known}
+	c.aside = &aside{folder: to, known: known}
 	return nil
 }
 
@@ -110,18 +112,18 @@ type aside struct {
 
 // lookAside says what was in a journal that was set aside, and removes older
 // ones. It takes its time, and so is done when this process leads already.
-func (a *App) lookAside() error {
-	now := a.aside
+func (c *centre) lookAside() error {
+	now := c.aside
 	if now == nil {
 		return nil
 	}
-	a.aside = nil
+	c.aside = nil
 	level, lost := slog.LevelInfo, untold(now.folder, now.known)
 	if lost > 0 {
 		level = slog.LevelWarn
 	}
-	a.log.Log(context.Background(), level, "journal set aside: another ringmaster led since", "journal", now.folder, "steps_nobody_was_told", lost)
-	all, err := filepath.Glob(a.journalFolder() + ".epoch-*")
+	c.log.Log(context.Background(), level, "journal set aside: another ringmaster led since", "journal", now.folder, "steps_nobody_was_told", lost)
+	all, err := filepath.Glob(c.journalFolder() + ".epoch-*")
 	if err != nil {
 		return fmt.Errorf("list journals set aside: %w", err)
 	}

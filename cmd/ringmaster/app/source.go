@@ -18,14 +18,14 @@ type tail struct {
 }
 
 // newProjector begins behind the last record the database has for good.
-func (t *tenure) newProjector(projected uint64) (err error) {
-	from := max(projected, t.journal.Acknowledged()) + 1
-	if t.reader, err = t.journal.Reader(from); err != nil {
+func (c *centre) newProjector(projected uint64) (err error) {
+	from := max(projected, c.journal.Acknowledged()) + 1
+	if c.reader, err = c.journal.Reader(from); err != nil {
 		return fmt.Errorf("read the journal from fact %d: %w", from, err)
 	}
-	t.projector = postgres.NewProjector(postgres.ProjectorConfig{
-		Store: t.store, Tenant: t.tenant, Epoch: t.keeper.epoch, Source: &tail{t.journal, t.reader},
-		Log: t.log, Moved: t.figures.moved,
+	c.projector = postgres.NewProjector(postgres.ProjectorConfig{
+		Store: c.store, Tenant: c.tenant, Epoch: c.lease.Epoch, Source: &tail{c.journal, c.reader},
+		Log: c.log, Moved: c.figures.moved,
 	})
 	return nil
 }

@@ -18,7 +18,8 @@ type switchboard struct {
 	store  orchestrator.Store
 	runner *runner.Runner
 	log    *slog.Logger
-	epoch  uint64
+	lines  *exchange
+	epoch  uint64 // of the first tenant: it goes to the switches, for all
 	may    func() bool
 	cache  string // file of what is needed to reach the switches without the database
 
@@ -39,10 +40,14 @@ type running struct {
 // retryAfter is when the switchboard looks again after the store was away.
 const retryAfter = 5 * time.Second
 
-func newSwitchboard(t *tenure) *switchboard {
+func newSwitchboard(c *centre) *switchboard {
+	cache := filepath.Join(c.cfg.Data, "switches")
+	if c.tenant != c.App.tenant {
+		cache += "." + string(c.tenant)
+	}
 	return &switchboard{
-		tenant: t.tenant, store: t.store, runner: t.runner, log: t.log,
-		epoch: t.keeper.epoch, may: t.keeper.listens, cache: filepath.Join(t.cfg.Data, "switches"),
+		tenant: c.tenant, store: c.store, runner: c.runner, log: c.log, lines: c.lines,
+		epoch: c.keeper.epoch, may: c.keeper.listens, cache: cache,
 		running: map[orchestrator.SwitchID]*running{}, wanted: make(chan struct{}, 1),
 	}
 }
@@ -129,11 +134,12 @@ func (b *switchboard) keep(w wanted) {
 	if r := b.running[id]; r != nil {
 		if r.access == access && r.kind == w.Kind {
 			r.Watch(w.Endpoints)
+			b.lines.know(b.tenant, w)
 			return
 		}
 		b.stop(id, r)
 	}
-	sw, err := b.newAdapter(w)
+	sw, err := b.lines.connect(b, w)
 	if err != nil {
 		b.log.Error("set up switch", "switch", id, "cause", err)
 		return

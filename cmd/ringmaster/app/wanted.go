@@ -18,6 +18,7 @@ type wanted struct {
 	User      string                `json:"user"`
 	Password  string                `json:"password"`
 	Endpoints []string              `json:"endpoints"`
+	Numbers   []string              `json:"numbers,omitempty"` // the tenant's, on whatever switch
 }
 
 func (w wanted) access() orchestrator.SwitchAccess {
@@ -34,6 +35,10 @@ func (b *switchboard) lookUp(ctx context.Context) ([]wanted, error) {
 	for _, p := range config.Phones {
 		endpoints[p.Switch] = append(endpoints[p.Switch], p.Endpoint)
 	}
+	numbers := make([]string, len(config.Numbers))
+	for i, n := range config.Numbers {
+		numbers[i] = n.Dialled
+	}
 	all := make([]wanted, 0, len(config.Switches))
 	for _, pbx := range config.Switches {
 		access, err := b.store.SwitchAccess(ctx, b.tenant, pbx.ID)
@@ -45,6 +50,7 @@ func (b *switchboard) lookUp(ctx context.Context) ([]wanted, error) {
 		}
 		all = append(all, wanted{
 			ID: pbx.ID, Kind: pbx.Type, URL: access.URL, User: access.User, Password: access.Password, Endpoints: endpoints[pbx.ID],
+			Numbers: numbers,
 		})
 	}
 	return all, nil

@@ -50,6 +50,7 @@ on), then the flags; later ones win.`,
 	f.String("listen", def.Listen, "address of API and console")
 	f.String("database", "", "PostgreSQL DSN; empty runs a private cluster in the data folder")
 	f.String("tenant", def.Tenant, "name of the centre")
+	f.StringSlice("tenants", nil, "further centres in this process, each with its own numbers, agents and keys; they may share switches")
 	f.String("prompts", "", "folder of spoken prompts, readable by the switch under the same path (default DATA/prompts)")
 	f.Int64("journal-bytes", 0, "bound of the journal on disk (default 4 GiB)")
 	f.Int("retention-days", 0, "how long facts and calls are kept, by whole months (default for ever)")
@@ -65,7 +66,7 @@ on), then the flags; later ones win.`,
 		}
 		cfg.Version = Version()
 		cfg.Log = logger(c.ErrOrStderr(), cfg.LogLevel)
-		cfg.Announce = func(address, key string) { announce(c.OutOrStdout(), address, key) }
+		cfg.Announce = func(address string, keys []app.FirstKey) { announce(c.OutOrStdout(), cfg.Tenant, address, keys) }
 		cfg.StandsBy = func(address, leader string) {
 			fmt.Fprintf(c.OutOrStdout(), "Ringmaster stands by: http://%s (%s leads)\n", address, leader)
 		}
@@ -78,12 +79,16 @@ on), then the flags; later ones win.`,
 	return c
 }
 
-// announce tells a person where to look, and the first key this one time.
-func announce(w io.Writer, address, key string) {
+// announce tells a person where to look, and the first keys this one time.
+func announce(w io.Writer, tenant, address string, keys []app.FirstKey) {
 	fmt.Fprintf(w, "Ringmaster is up: http://%s\n", address)
-	if key != "" {
-		fmt.Fprintf(w, "Your first API key, shown only now: %s\n", key)
-		fmt.Fprintf(w, "Use it in the console, or: export RINGMASTER_URL=http://%s RINGMASTER_KEY=%s\n", address, key)
+	for _, k := range keys {
+		if string(k.Tenant) != tenant {
+			fmt.Fprintf(w, "The first API key of %s, shown only now: %s\n", k.Tenant, k.Key)
+			continue
+		}
+		fmt.Fprintf(w, "Your first API key, shown only now: %s\n", k.Key)
+		fmt.Fprintf(w, "Use it in the console, or: export RINGMASTER_URL=http://%s RINGMASTER_KEY=%s\n", address, k.Key)
 	}
 }
 
@@ -117,8 +122,10 @@ func settings(c *cobra.Command, file string) (app.Config, error) {
 			values[name] = flag.Value.String()
 		}
 	}
-	if v, ok := values["trusted_proxies"].(string); ok {
-		values["trusted_proxies"] = strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune("[], ", r) })
+	for _, list := range []string{"tenants", "trusted_proxies"} {
+		if v, ok := values[list].(string); ok {
+			values[list] = strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune("[], ", r) })
+		}
 	}
 	if err := k.Load(settingsMap(values), nil); err != nil {
 		return cfg, fmt.Errorf("read settings: %w", err)
@@ -130,7 +137,7 @@ func settings(c *cobra.Command, file string) (app.Config, error) {
 }
 
 var settingNames = []string{
-	"data", "listen", "database", "tenant", "prompts", "journal_bytes", "retention_days", "log_level", "standby", "lease", "take_over",
+	"data", "listen", "database", "tenant", "tenants", "prompts", "journal_bytes", "retention_days", "log_level", "standby", "lease", "take_over",
 	"trusted_proxies",
 }
 

@@ -66,7 +66,8 @@ type centre struct {
 	exited  chan error
 	address string
 	key     string
-	shown   chan string // the first key, when launch ran it
+	keys    map[string]string // of further tenants
+	shown   chan string       // the first key, when launch ran it
 	output  *bytes.Buffer
 }
 
@@ -92,7 +93,7 @@ func newCentre(t testing.TB, kind string, agents int) *centre {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	c := &centre{t: t, pbx: pbx, dir: dir}
+	c := &centre{t: t, pbx: pbx, dir: dir, keys: map[string]string{}}
 	for name, hz := range map[string]int{"greeting": greetingHz, "menu": menuHz, "announcement": announceHz} {
 		writeTone(t, filepath.Join(pbx.SoundsDir, name+".wav"), hz, 1200*time.Millisecond)
 	}
@@ -142,8 +143,14 @@ func (c *centre) readAnnouncement(out io.Reader, up chan<- bool) {
 		if rest, ok := strings.CutPrefix(line, "Ringmaster is up: http://"); ok {
 			c.address = rest
 		}
-		if _, key, ok := strings.Cut(line, "shown only now: "); ok {
-			c.key = key
+		if head, key, ok := strings.Cut(line, ", shown only now: "); ok {
+			if tenant, other := strings.CutPrefix(head, "The first API key of "); other {
+				c.lock.Lock()
+				c.keys[tenant] = key
+				c.lock.Unlock()
+			} else {
+				c.key = key
+			}
 		}
 		if !told && c.address != "" && c.key != "" {
 			told = true

@@ -30,13 +30,10 @@ func New(sw o.Switch, route Router) *Shared {
 }
 
 // View is the switch as tenant t sees it, under the name id. A tenant has one
-// view; asking again with the same name returns it.
+// view; a new one takes the place of the one before.
 func (s *Shared) View(t o.TenantID, id o.SwitchID) *View {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if v := s.views[t]; v != nil && v.id == id {
-		return v
-	}
 	v := &View{shared: s, tenant: t, id: id, events: make(chan o.Event, backlog)}
 	s.views[t] = v
 	if s.up {
@@ -45,13 +42,14 @@ func (s *Shared) View(t o.TenantID, id o.SwitchID) *View {
 	return v
 }
 
-// Drop ends a tenant's view. Its legs stay as they are on the switch; their
-// events are told to nobody.
-func (s *Shared) Drop(t o.TenantID) {
+// Drop ends a view. Its legs stay as they are on the switch; their events are
+// told to nobody.
+func (s *Shared) Drop(v *View) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	v := s.views[t]
-	delete(s.views, t)
+	if s.views[v.tenant] == v {
+		delete(s.views, v.tenant)
+	}
 	for leg, owner := range s.owner { // order-free: each by itself
 		if owner == v {
 			delete(s.owner, leg)
