@@ -106,7 +106,7 @@ func (f *Floor) direct(c *call, id o.AgentID, trigger string) {
 // and those in wrap-up can: that keeps queues from them, not colleagues.
 func (f *Floor) barred(c *call, id o.AgentID) o.OfferOutcome {
 	a := f.Agents[id]
-	if a == nil || !a.LoggedIn {
+	if a == nil || !a.LoggedIn || !f.attached(c.Switch) {
 		return o.OfferUnreachable
 	}
 	ph := f.Phones[a.Phone]
