@@ -19,8 +19,9 @@ type link struct {
 	Up  bool       // answered: Out may be in a bridge with the caller
 }
 
-// bridged reports whether a bridge on the call's own switch can have been made.
-func (c *call) bridged() bool { return c.Link == nil || c.Link.Up }
+// bridged reports whether a bridge on the call's own switch can have been
+// made: who is not answered is joined with nobody.
+func (f *Floor) bridged(c *call) bool { return f.up(c) && (c.Link == nil || c.Link.Up) }
 
 func (lk *link) has(id o.LegID) bool { return lk != nil && (lk.Out == id || lk.In == id) }
 

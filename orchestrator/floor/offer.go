@@ -211,7 +211,7 @@ func (f *Floor) connectFailed(c *call) {
 	if lk := c.Link; lk != nil {
 		f.ask(o.Resync{Switch: lk.To})
 	}
-	if !c.bridged() {
+	if !f.bridged(c) {
 		bridge = ""
 	}
 	if f.inBridge(c.Leg, bridge) {

@@ -215,7 +215,7 @@ func (f *Floor) inherit(c, k *call, done bool) {
 	})
 	f.emit(made)
 	f.settle(a)
-	if apart && was.bridge != "" && k.bridged() {
+	if apart && was.bridge != "" && f.bridged(k) {
 		f.close(k, was)
 	}
 	switch {
