@@ -77,17 +77,17 @@ func (m *meddler) relay(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	to := *m.ari
 	to.Scheme, to.Path, to.RawQuery = "ws", r.URL.Path, r.URL.RawQuery
-	far, _, err := websocket.Dial(ctx, to.String(), &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": r.Header["Authorization"]}})
+	far, _, err := websocket.Dial(ctx, to.String(), &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": r.Header["Authorization"]}}) //nolint:bodyclose // the websocket owns it
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	defer far.CloseNow() //nolint:errcheck // it is over
+	defer far.CloseNow()
 	near, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		return
 	}
-	defer near.CloseNow() //nolint:errcheck // it is over
+	defer near.CloseNow()
 	far.SetReadLimit(relayLimit)
 	m.opened.Add(1)
 	m.lock.Lock()
@@ -95,7 +95,7 @@ func (m *meddler) relay(w http.ResponseWriter, r *http.Request) {
 	m.lock.Unlock()
 	go func() {
 		defer cancel()
-		near.Read(ctx) //nolint:errcheck // ringmaster says nothing; this ends with the connection
+		near.Read(ctx)
 	}()
 	for {
 		kind, text, err := far.Read(ctx)

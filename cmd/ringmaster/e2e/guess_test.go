@@ -129,7 +129,7 @@ func (c *centre) guess(ctx context.Context, desk *phone.Phone, pin string) bool 
 	defer func() {
 		end, cancelEnd := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancelEnd()
-		call.Hangup(end) //nolint:errcheck // it may be over
+		call.Hangup(end)
 	}()
 	return call.WaitAnswer(limit) == nil && call.SendDTMF(limit, pin+"#") == nil
 }
@@ -167,7 +167,7 @@ type pinRefusal struct {
 func (c *centre) refusals(t *testing.T) (all []pinRefusal) {
 	t.Helper()
 	conn := c.database(t)
-	defer conn.Close(context.Background()) //nolint:errcheck // nothing was written
+	defer conn.Close(context.Background())
 	rows, err := conn.Query(t.Context(), "SELECT at, what FROM fact WHERE name = 'pin_refused' ORDER BY seq, idx")
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func (c *centre) database(t *testing.T) *pgx.Conn {
 func (c *centre) tellsNoDigits(t *testing.T) {
 	t.Helper()
 	conn := c.database(t)
-	defer conn.Close(context.Background()) //nolint:errcheck // nothing was written
+	defer conn.Close(context.Background())
 	var facts, told int
 	err := conn.QueryRow(t.Context(), `SELECT count(*), count(*) FILTER (WHERE name = 'digit_taken' OR what ->> 'digits' <> ''
 		OR what::text ~ $1) FROM fact WHERE name LIKE 'service%' OR name = 'digit_taken'`, leakedPIN).Scan(&facts, &told)

@@ -134,6 +134,7 @@ func (c *centre) gather(t *testing.T, prefix string) <-chan struct{} {
 
 // patient calls and waits for a minute to be served.
 func patient(t *testing.T, p *phone.Phone, number string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	call, err := p.Dial(ctx, "501", phone.DialOptions{CallerNumber: number})
@@ -193,7 +194,7 @@ func (c *centre) serves(t *testing.T, gone <-chan struct{}, prefix string) {
 		t.Fatalf("callers are left: %+v", c.live())
 	}
 	conn := c.database(t)
-	defer conn.Close(context.Background()) //nolint:errcheck // nothing was written
+	defer conn.Close(context.Background())
 	const books = `SELECT count(*) FILTER (WHERE name = 'call_arrived'), count(*) FILTER (WHERE name = 'call_queued'),
 		count(*) FILTER (WHERE name = 'call_connected'), count(*) FILTER (WHERE name = 'call_ended')
 		FROM fact WHERE what ->> 'call' IN (SELECT what ->> 'call' FROM fact WHERE name = 'call_arrived' AND what -> 'caller' ->> 'number' LIKE $1 || '%')`
@@ -213,7 +214,7 @@ func (c *centre) serves(t *testing.T, gone <-chan struct{}, prefix string) {
 func (c *centre) blamesNobody(t *testing.T) {
 	t.Helper()
 	conn := c.database(t)
-	defer conn.Close(context.Background()) //nolint:errcheck // nothing was written
+	defer conn.Close(context.Background()) // nothing was written
 	rows, err := conn.Query(t.Context(), "SELECT what ->> 'outcome', count(*) FROM fact WHERE name = 'offer_ended' GROUP BY 1")
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +263,7 @@ func busiest(at []time.Time) (most int) {
 // figure is one of ringmaster's own, summed up over its labels.
 func (c *centre) figure(t *testing.T, name string) (sum float64) {
 	t.Helper()
-	_, text := c.send("GET", "/metrics", "text/plain", strings.NewReader(""))
+	_, text := c.ask("GET", "/metrics", nil)
 	found := false
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		line := lines.Text()

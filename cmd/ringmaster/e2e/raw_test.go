@@ -135,7 +135,7 @@ func (r *rawCaller) listen() {
 		head, _, _ := strings.Cut(text, "\r\n\r\n")
 		_, headers, _ := strings.Cut(head, "\r\n")
 		var back []string
-		for _, line := range strings.Split(headers, "\r\n") {
+		for line := range strings.SplitSeq(headers, "\r\n") {
 			name, _, _ := strings.Cut(line, ":")
 			if strings.Contains(" Via From To Call-ID CSeq ", " "+name+" ") {
 				back = append(back, line)

@@ -79,7 +79,7 @@ func TestHostileCallerID(t *testing.T) {
 		t.Errorf("%s is there: a caller's name was executed", bait)
 	}
 	for _, path := range []string{"/v1/calls", "/v1/live"} {
-		resp, text := c.send("GET", path, "application/json", strings.NewReader(""))
+		resp, text := c.send("GET", path, "application/json", strings.NewReader("")) //nolint:bodyclose // send closes it
 		if !json.Valid(text) || !utf8.Valid(text) || bytes.ContainsAny(text, "<>\x1b") {
 			t.Errorf("%s is not safe to show: %.2000q", path, text)
 		}

@@ -58,7 +58,7 @@ func (c *centre) insist(method, path string, in any) {
 		c.t.Fatal(err)
 	}
 	for range 60 {
-		resp, text := c.send(method, path, "application/json", bytes.NewReader(body))
+		resp, text := c.send(method, path, "application/json", bytes.NewReader(body)) //nolint:bodyclose // send closes it
 		if resp.StatusCode == http.StatusTooManyRequests {
 			wait, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s")
 			if err != nil {
@@ -160,7 +160,7 @@ func (c *centre) send(method, path, kind string, body io.Reader) (*http.Response
 // refused checks that a request is refused in the API's words.
 func (c *centre) refused(t *testing.T, method, path, kind string, body io.Reader) (r refusal) {
 	t.Helper()
-	resp, text := c.send(method, path, kind, body)
+	resp, text := c.send(method, path, kind, body) //nolint:bodyclose // send closes it
 	if got := resp.Header.Get("Content-Type"); got != "application/problem+json" {
 		t.Errorf("%s %s: %d of type %q: %.500s", method, path, resp.StatusCode, got, text)
 	}
@@ -193,7 +193,7 @@ func (c *centre) refusesDocument(t *testing.T, doc document, field string) {
 // export is the configuration as it is, with its version.
 func (c *centre) export() string {
 	c.t.Helper()
-	resp, text := c.send("GET", "/v1/config", "application/json", strings.NewReader(""))
+	resp, text := c.send("GET", "/v1/config", "application/json", strings.NewReader("")) //nolint:bodyclose // send closes it
 	return resp.Header.Get("ETag") + string(text)
 }
 
