@@ -53,7 +53,7 @@ func (b *batch) add(seq uint64, payload []byte) {
 		b.buffer = append(b.buffer, make([]byte, frameHeaderBytes)...)
 	}
 	b.buffer = binary.LittleEndian.AppendUint64(b.buffer, seq)
-	b.buffer = binary.LittleEndian.AppendUint32(b.buffer, uint32(len(payload))) //nolint:gosec // bounded by maxBodyBytes
+	b.buffer = binary.LittleEndian.AppendUint32(b.buffer, uint32(len(payload)))
 	b.buffer = append(b.buffer, payload...)
 	b.count++
 	b.last = seq
@@ -63,7 +63,7 @@ func (b *batch) add(seq uint64, payload []byte) {
 func (b *batch) seal(offset int64) []byte {
 	body := b.buffer[frameHeaderBytes:]
 	binary.LittleEndian.PutUint32(b.buffer[0:], frameMarker)
-	binary.LittleEndian.PutUint32(b.buffer[4:], uint32(len(body))) //nolint:gosec // bounded by maxBodyBytes
+	binary.LittleEndian.PutUint32(b.buffer[4:], uint32(len(body)))
 	binary.LittleEndian.PutUint32(b.buffer[8:], frameChecksum(body, offset))
 	return b.buffer
 }
@@ -75,8 +75,8 @@ func (b *batch) reset() {
 
 func frameChecksum(body []byte, offset int64) uint32 {
 	var place [12]byte
-	binary.LittleEndian.PutUint64(place[0:], uint64(offset))    //nolint:gosec // offsets are not negative
-	binary.LittleEndian.PutUint32(place[8:], uint32(len(body))) //nolint:gosec // bounded by maxBodyBytes
+	binary.LittleEndian.PutUint64(place[0:], uint64(offset))
+	binary.LittleEndian.PutUint32(place[8:], uint32(len(body)))
 	return crc32.Update(crc32.Checksum(place[:], castagnoli), castagnoli, body)
 }
 

@@ -39,7 +39,7 @@ func (s *Store) AcquireLease(
 		    expires_at = clock_timestamp() + $5::bigint * interval '1 microsecond', yields = false, released = false
 		WHERE l.instance_id = $2 OR l.released OR l.yields AND l.expires_at < clock_timestamp() OR $6
 		RETURNING epoch, reign`,
-		string(tenant), string(claim.Instance.ID), clean(claim.Instance.Name), int64(claim.AtLeast), //nolint:gosec // epochs are seconds
+		string(tenant), string(claim.Instance.ID), clean(claim.Instance.Name), int64(claim.AtLeast),
 		claim.Term.Microseconds(), claim.Force).Scan(&now.Epoch, &now.Reign)
 	if errors.Is(err, sql.ErrNoRows) {
 		now, err = s.lease(ctx, tenant)
@@ -82,7 +82,7 @@ func (s *Store) RenewLease(ctx context.Context, tenant orchestrator.TenantID, ho
 		WHERE l.instance_id = $2 AND (l.epoch < $4 OR l.epoch = $4 AND NOT l.released)
 		RETURNING (SELECT count(*) FROM standby b WHERE b.tenant_id = $1 AND b.instance_id <> $2
 		           AND b.seen_at > clock_timestamp() - $7::bigint * interval '1 microsecond')`,
-		string(tenant), string(hold.Instance.ID), clean(hold.Instance.Name), int64(hold.Epoch), //nolint:gosec // epochs are seconds
+		string(tenant), string(hold.Instance.ID), clean(hold.Instance.Name), int64(hold.Epoch),
 		hold.Term.Microseconds(), hold.Yields, orchestrator.StandbyKept.Microseconds()).Scan(&standbys)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, &orchestrator.Error{Code: orchestrator.CodeConflict, Message: did + ": it is another's now"}

@@ -282,7 +282,6 @@ func copyFacts(ctx context.Context, conn *sql.Conn, tenant orchestrator.TenantID
 	columns := []string{"tenant_id", "seq", "idx", "at", "name", "call_id", "what"}
 	rows := pgx.CopyFromSlice(len(entries), func(i int) ([]any, error) {
 		r := entries[i].row
-		//nolint:gosec // newEntry checked the range
 		return []any{string(tenant), int64(r.Seq), int32(r.Idx), r.At, r.Name, r.CallID, r.What}, nil
 	})
 	return conn.Raw(func(driver any) error {

@@ -85,7 +85,7 @@ func parseWaveFormat(chunk []byte) (*waveFormat, error) {
 func (f *waveFormat) decode(body []byte) (sound, error) {
 	samples := make([]int16, len(body)/bytesPerSample)
 	for i := range samples {
-		samples[i] = int16(binary.LittleEndian.Uint16(body[i*bytesPerSample:])) //nolint:gosec // two's complement
+		samples[i] = int16(binary.LittleEndian.Uint16(body[i*bytesPerSample:]))
 	}
 	return sound{rate: int(f.rate), samples: samples}, nil
 }
@@ -93,9 +93,9 @@ func (f *waveFormat) decode(body []byte) (sound, error) {
 // wave is the file's bytes, with a header of exactly waveHeaderBytes.
 func (s sound) wave() []byte {
 	size := len(s.samples) * bytesPerSample
-	file := slices.Grow(waveHeader(uint32(s.rate), uint32(size)), size) //nolint:gosec // bounded by maxSpoken
+	file := slices.Grow(waveHeader(uint32(s.rate), uint32(size)), size)
 	for _, sample := range s.samples {
-		file = binary.LittleEndian.AppendUint16(file, uint16(sample)) //nolint:gosec // two's complement
+		file = binary.LittleEndian.AppendUint16(file, uint16(sample))
 	}
 	return file
 }

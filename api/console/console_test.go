@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -15,7 +16,7 @@ func TestHandler(t *testing.T) {
 	}
 	get := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		console.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		console.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		return w
 	}
 	page := get("/")

@@ -38,12 +38,12 @@ func (s *scene) resynced(mark int) orchestrator.SwitchSynced {
 	e := await[orchestrator.SwitchSynced](s, s.d, mark, s.st.Recover, nil)
 	lost := false
 	for _, e := range s.d.since(mark) {
-		switch e.(type) {
+		switch e := e.(type) {
 		case orchestrator.SwitchLost:
 			lost = true
 			continue
 		case orchestrator.SwitchSynced:
-			return e.(orchestrator.SwitchSynced)
+			return e
 		}
 		if lost {
 			s.Errorf("%T came between loss and snapshot", e)

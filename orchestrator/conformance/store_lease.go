@@ -203,7 +203,7 @@ func leaseImage(l *lessor) {
 	lease := l.acquire(ina, term)
 	for seq, state := range []string{"zero", "one"} {
 		l.must(l.leases.SaveImage(l.Context(), tenantA, orchestrator.FloorImage{
-			Epoch: lease.Epoch, Seq: uint64(seq), State: []byte(state), //nolint:gosec // an index
+			Epoch: lease.Epoch, Seq: uint64(seq), State: []byte(state),
 		}))
 	}
 	l.must(l.leases.ReleaseLease(l.Context(), tenantA, ina.ID, lease.Epoch))

@@ -10,6 +10,7 @@ import (
 // subtest is one sentence of the contract; together they take about a minute
 // on a real switch.
 func Switch(t *testing.T, h Harness) {
+	t.Helper()
 	// One adapter serves all tests that do not harm the connection.
 	shared := open(t, h)
 	await[orchestrator.SwitchSynced](t, shared, 0, h.Stage().Recover, nil)
@@ -47,6 +48,7 @@ type sentence struct {
 }
 
 func play(t *testing.T, h Harness, d *desk, c sentence) {
+	t.Helper()
 	s := &scene{T: t, h: h, st: h.Stage(), d: d}
 	defer s.clear()
 	c.test(s)

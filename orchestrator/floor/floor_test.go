@@ -90,7 +90,7 @@ func command[T o.Action](t *testing.T, e o.Effects) T {
 			return a
 		}
 	}
-	t.Fatalf("no %T among %s", *new(T), names(e))
+	t.Fatalf("no %T among %s", *new(T), names(e)) //nolint:revive // the compiler wants what follows
 	panic("unreachable")
 }
 

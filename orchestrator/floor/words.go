@@ -76,11 +76,12 @@ func wordsIn(language string) (w words, speak string) {
 
 // reasons asks for a pause's reason.
 func (w words) reasons(of []o.PauseReason) string {
-	text := w.why
+	lines := make([]string, 0, 1+len(of))
+	lines = append(lines, w.why)
 	for _, r := range of {
-		text += " " + fmt.Sprintf(w.press, r.Name, r.Digit)
+		lines = append(lines, fmt.Sprintf(w.press, r.Name, r.Digit))
 	}
-	return text
+	return strings.Join(lines, " ")
 }
 
 // named is an agent as people call them, or the id of one who is not there any

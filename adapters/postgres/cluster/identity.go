@@ -57,7 +57,7 @@ func (id identity) credential() *syscall.Credential {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	return &syscall.Credential{Uid: uint32(id.uid), Gid: uint32(id.gid)} //nolint:gosec // the system's own numbers
+	return &syscall.Credential{Uid: uint32(id.uid), Gid: uint32(id.gid)}
 }
 
 // own makes the folder, closed to everyone else, and gives it to id.

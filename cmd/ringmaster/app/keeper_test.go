@@ -246,7 +246,7 @@ func TestAtMostOneLeads(t *testing.T) {
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, end := context.WithCancel(t.Context())
-			f := &fray{t: t, random: rand.New(rand.NewPCG(uint64(seed), 1)), row: newRow()} //nolint:gosec // an index
+			f := &fray{t: t, random: rand.New(rand.NewPCG(uint64(seed), 1)), row: newRow()}
 			for _, id := range []orchestrator.InstanceID{"a", "b", "c"} {
 				f.start(ctx, id)
 			}
@@ -297,7 +297,7 @@ func (f *fray) start(ctx context.Context, id orchestrator.InstanceID) {
 		for ctx.Err() == nil {
 			if k := p.await(ctx, m, clock); k != nil {
 				p.now.Store(k)
-				k.keep(ctx, func(bool) {}) //nolint:errcheck // whatever ended it, it waits again
+				k.keep(ctx, func(bool) {})
 				p.now.Store(nil)
 			}
 			time.Sleep(testTerm / looks)
@@ -319,7 +319,7 @@ func (p *player) await(ctx context.Context, m *memory, clock func() time.Duratio
 	if err != nil || m.lead(l.Epoch) != nil {
 		return nil
 	}
-	p.wire.StandDown(ctx, "", p.me.ID) //nolint:errcheck // then the promise lasts longer
+	p.wire.StandDown(ctx, "", p.me.ID)
 	k.epoch = l.Epoch
 	k.held(asked)
 	return k

@@ -33,11 +33,15 @@ cannot take calls: for containers and supervisors. It needs no key.`,
 	}
 	c.Flags().StringVar(&address, "url", env("RINGMASTER_URL", "http://127.0.0.1:8080"), "address of Ringmaster (RINGMASTER_URL)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		answer, err := (&http.Client{Timeout: readyPatience}).Get(strings.TrimSuffix(address, "/") + "/readyz")
+		ask, err := http.NewRequestWithContext(c.Context(), http.MethodGet, strings.TrimSuffix(address, "/")+"/readyz", http.NoBody)
+		if err != nil {
+			return fmt.Errorf("ask %s: %w", address, err)
+		}
+		answer, err := (&http.Client{Timeout: readyPatience}).Do(ask)
 		if err != nil {
 			return fmt.Errorf("no answer from %s: %w", address, errors.Unwrap(err))
 		}
-		defer answer.Body.Close()
+		defer answer.Body.Close() //nolint:errcheck // it is only read
 		var said gen.Readiness
 		if err := json.NewDecoder(io.LimitReader(answer.Body, readyMax)).Decode(&said); err != nil {
 			return fmt.Errorf("%s is no Ringmaster: %s", address, answer.Status)

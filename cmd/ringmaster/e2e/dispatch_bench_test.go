@@ -188,7 +188,7 @@ func callAgain(ctx context.Context, p *phone.Phone, number string) {
 		case <-call.Done():
 		case <-ctx.Done():
 			end, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			call.Hangup(end) //nolint:errcheck // it may be over
+			call.Hangup(end)
 			cancel()
 		}
 	}
