@@ -1,6 +1,7 @@
 package freeswitch
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -84,6 +85,7 @@ func (m *mark) set() {
 // book holds the legs of one switch. Its lock guards every field of its legs.
 type book struct {
 	cfg     Config
+	run     string // names this process in what FreeSWITCH tells later
 	mu      sync.Mutex
 	live    map[orchestrator.LegID]*leg
 	plays   map[orchestrator.PlayID]*leg
@@ -103,7 +105,7 @@ type book struct {
 
 func newBook(cfg Config) *book {
 	return &book{
-		cfg: cfg, live: map[orchestrator.LegID]*leg{}, plays: map[orchestrator.PlayID]*leg{},
+		cfg: cfg, run: strconv.FormatInt(time.Now().UnixNano(), 36), live: map[orchestrator.LegID]*leg{}, plays: map[orchestrator.PlayID]*leg{},
 		bridges: map[orchestrator.BridgeID]orchestrator.Stamp{},
 		ended:   newMemory(endedLimit), devices: map[string]device{}, users: map[string]string{}, busy: map[string]int{},
 		posted: make(chan struct{}, 1),
@@ -150,6 +152,7 @@ func (b *book) open(id orchestrator.LegID, now time.Time) *leg {
 		id: id, channel: b.channelOf(id), state: orchestrator.LegNew, born: now, role: roleCaller,
 		started: newMark(), failed: newMark(), cancelled: newMark(), gone: newMark(),
 	}
+	l.sounds.run = b.run
 	b.live[id] = l
 	return l
 }

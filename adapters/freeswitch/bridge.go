@@ -196,7 +196,7 @@ func encodeJoining(cfg Config, l, peer *leg, mark string) order {
 	return set("joining", l.channel,
 		bridgeVariable, mark, "park_after_bridge", "false", "transfer_after_bridge", l.role+":XML:"+cfg.Care,
 		"hold_hangup_xfer_exten", peer.role+":XML:"+cfg.Care, "confirm_blind_transfer", "true",
-		"force_transfer_context", cfg.Care, "force_transfer_dialplan", "XML",
+		musicVariable, "", "force_transfer_context", cfg.Care, "force_transfer_dialplan", "XML",
 		"max_session_transfers", "10000", "hangup_after_conference", "false", "transfer_history", "")
 }
 

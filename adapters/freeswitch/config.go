@@ -28,6 +28,9 @@ type Config struct {
 	// written on the switch, and one that finds a newer epoch there is
 	// superseded instead of taking the switch back.
 	Epoch uint64
+	// May is asked before anything is written to FreeSWITCH: whether this
+	// orchestrator still leads. Nil: always.
+	May func() bool
 
 	// Endpoints are the devices to watch from the start; see Switch.Watch.
 	Endpoints []string

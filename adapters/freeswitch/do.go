@@ -281,7 +281,9 @@ func (s *Switch) startMusic(ctx context.Context, l *leg, class string) (orchestr
 	if same && len(orders) == 0 {
 		return orchestrator.ResultAlready, ""
 	}
-	return s.order(ctx, l, orders...)
+	// Whoever adopts the leg must know what it hears.
+	mark := set("music", l.channel, musicVariable, strings.TrimPrefix(path, musicScheme))
+	return s.order(ctx, l, append(orders, mark)...)
 }
 
 func (s *Switch) stopMusic(ctx context.Context, l *leg) (orchestrator.CommandResult, string) {
@@ -293,7 +295,7 @@ func (s *Switch) stopMusic(ctx context.Context, l *leg) (orchestrator.CommandRes
 	if !had && len(orders) == 0 {
 		return orchestrator.ResultAlready, ""
 	}
-	return s.order(ctx, l, orders...)
+	return s.order(ctx, l, append(orders, set("music", l.channel, musicVariable, ""))...)
 }
 
 // release gives a leg back. What is ours goes first: the dialplan may send the

@@ -51,6 +51,7 @@ const (
 const (
 	stampVariable  = "rm_stamp"
 	bridgeVariable = "rm_bridge" // "<bridge>,<stamp of the bridge>"
+	musicVariable  = "rm_music"  // the class of music that sounds when nothing else does
 	aliveVariable  = "rm_alive"  // global: "yes", or "no" when we have not been heard of
 	epochVariable  = "rm_epoch"  // global: the newest orchestrator's
 )
@@ -198,8 +199,10 @@ func musicPath(class string) (string, error) {
 	if class == "" {
 		class = defaultMusic
 	}
-	return "local_stream://" + class, nil
+	return musicScheme + class, nil
 }
+
+const musicScheme = "local_stream://"
 
 const defaultMusic = "moh"
 
@@ -256,6 +259,6 @@ func encodeExists(channel string) order { return api("exists", "uuid_exists", ch
 
 // encodeUnkeep takes off what makes a leg ours.
 func encodeUnkeep(channel string) order {
-	return set("unkeep", channel, stampVariable, "", bridgeVariable, "", "transfer_after_bridge", "", "park_after_bridge", "",
+	return set("unkeep", channel, stampVariable, "", "rm_entry", "", "rm_number", "", bridgeVariable, "", musicVariable, "", "transfer_after_bridge", "", "park_after_bridge", "",
 		"hold_hangup_xfer_exten", "", "force_transfer_context", "", "confirm_blind_transfer", "")
 }

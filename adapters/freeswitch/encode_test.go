@@ -277,7 +277,7 @@ func encodesTogether(t *testing.T, channel, text, other string) {
 	}
 	l := &leg{channel: channel, role: roleCaller}
 	got := assigned(t, encodeJoining(testConfig, l, &leg{role: roleAgent}, mark), channel)
-	if got["rm_bridge"] != mark || got["transfer_after_bridge"] != "caller:XML:rm-care" || got["hold_hangup_xfer_exten"] != "agent:XML:rm-care" || len(got) != 10 {
+	if got["rm_bridge"] != mark || got["transfer_after_bridge"] != "caller:XML:rm-care" || got["hold_hangup_xfer_exten"] != "agent:XML:rm-care" || len(got) != 12 {
 		t.Fatalf("sets %v", got)
 	}
 	words := separate(strings.TrimPrefix(one(t, encodeConfer(testConfig, channel, orchestrator.BridgeID(text), true)).line, "api uuid_transfer "), ' ', 5)

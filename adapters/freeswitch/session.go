@@ -186,7 +186,7 @@ func (c *session) serve(ctx context.Context) error {
 		case <-c.book.posted:
 			c.report(ctx, nil, nil)
 		case <-c.resync:
-			if err := c.sync(ctx); err != nil {
+			if err := c.sync(ctx, false); err != nil {
 				return err
 			}
 		case <-c.again.C:

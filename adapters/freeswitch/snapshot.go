@@ -45,7 +45,7 @@ func (c *session) greet(ctx context.Context) error {
 	c.beat(ctx, time.Now())
 	drain(c.rewatch)
 	drain(c.resync)
-	if err := c.sync(ctx); err != nil {
+	if err := c.sync(ctx, true); err != nil {
 		return err
 	}
 	c.again.Reset(readAgain)
@@ -54,13 +54,23 @@ func (c *session) greet(ctx context.Context) error {
 }
 
 // sync reads the switch, brings the book in line with it and reports it.
-func (c *session) sync(ctx context.Context) error {
+// After a gap, events may have been missed.
+func (c *session) sync(ctx context.Context, gap bool) error {
 	pic, err := c.read(ctx)
 	if err != nil {
 		return err
 	}
 	watched := c.watched()
 	todo := c.book.adopt(pic)
+	if gap {
+		_, _ = c.book.takePosted() // Told before the snapshot it would be told of the past.
+		// Before anybody is told: a late break would end what comes next.
+		for part := range slices.Chunk(c.book.regained(pic, time.Now()), dumpBatch) {
+			if _, err := c.ears.send(ctx, part...); c.ears.why() != nil {
+				return fmt.Errorf("quiet the switch: %w", err)
+			}
+		}
+	}
 	snapshot := c.book.snapshot(pic, watched)
 	c.mu.Lock()
 	if c.version == "" {
@@ -91,7 +101,7 @@ func (c *session) lookAgain(ctx context.Context) error {
 			return err
 		}
 		if ok && c.book.isOurs(&e) {
-			return c.sync(ctx)
+			return c.sync(ctx, false)
 		}
 	}
 	return nil
@@ -304,7 +314,6 @@ func (b *book) adopt(pic picture) (todo []chore) {
 		}
 		present[id] = true
 		b.refresh(l, e)
-		todo = append(todo, choresOf(l, l.sound())...)
 	}
 	for id, l := range b.live {
 		if !present[id] && !l.quiet && l.born.Before(pic.asked) {
@@ -313,6 +322,20 @@ func (b *book) adopt(pic picture) (todo []chore) {
 	}
 	b.pair(pic)
 	return todo
+}
+
+// regained is what the legs in our care need after a gap in the events.
+func (b *book) regained(pic picture, now time.Time) (orders []order) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range pic.channels {
+		e := &pic.channels[i]
+		l := b.byChannel(e.get("Unique-ID"))
+		if l != nil && l.parked && l.bridge == "" && l.supervising == nil && l.joining == "" {
+			orders = append(orders, b.regain(l, e.variable(musicVariable), now)...)
+		}
+	}
+	return orders
 }
 
 // refresh takes over what can have changed unseen.

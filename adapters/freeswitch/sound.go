@@ -16,7 +16,8 @@ type sounds struct {
 	known []*play // of this leg, the ended too: a repeated Play is not played twice
 	music string  // path of the music to be heard when nothing else is; "" is none
 	now   *sounding
-	count int // names soundings
+	run   string // of this process: names soundings apart from an earlier one's
+	count int
 }
 
 // play is one Play command on a leg; it is forgotten with the leg.
@@ -34,6 +35,7 @@ type sounding struct {
 	play  *play  // nil: music
 	path  string
 	ended time.Time // when it was told to end; zero if it was not
+	found bool      // on a leg adopted: its id is not known
 }
 
 // maxPlays bounds the plays remembered per leg. Ended ones are forgotten first:
@@ -90,7 +92,7 @@ func (l *leg) sound() []order {
 		return nil
 	}
 	s.count++
-	s.now.id = l.channel + "." + strconv.Itoa(s.count)
+	s.now.id = l.channel + "." + s.run + "." + strconv.Itoa(s.count)
 	return []order{encodeSound(l.channel, s.now.path, s.now.id)}
 }
 
@@ -166,6 +168,31 @@ func (b *book) soundOver(l *leg, response string) []orchestrator.Event {
 		return b.playOver(l, p, orchestrator.PlayFinished)
 	}
 	return nil
+}
+
+// regain takes over what a leg hears after a gap in the events. Music goes on by
+// itself. A prompt may have ended unheard, and one of another orchestrator's
+// ends with a name we do not know: both are ended, so that nothing sounds
+// beneath what we play next.
+func (b *book) regain(l *leg, class string, now time.Time) []order {
+	s := &l.sounds
+	known := s.now != nil || s.music != "" || len(s.queue) > 0
+	if path, err := musicPath(class); err == nil && class != "" && !known {
+		s.music = path
+		s.now = &sounding{path: path, found: true}
+		return nil
+	}
+	if s.now != nil && s.now.play == nil {
+		s.now.found = true
+		return nil
+	}
+	if s.now == nil && known || s.now == nil && l.dialled && l.state != orchestrator.LegIsUp {
+		return l.sound()
+	}
+	if s.now != nil {
+		return l.hush(now)
+	}
+	return []order{encodeBreak(l.channel)}
 }
 
 // hushGrace is how long after uuid_break the end of a playback may be missing:

@@ -173,7 +173,7 @@ func (b *book) about(l *leg, e *event, now time.Time, stale bool) (out []orchest
 // completed is the end of an application that we had FreeSWITCH run.
 func (b *book) completed(l *leg, e *event) (out []orchestrator.Event, todo []chore) {
 	id := e.get("Application-UUID")
-	if s := l.sounds.now; s != nil && s.id == id {
+	if s := l.sounds.now; s != nil && (s.id == id || s.found && e.get("Application") == "playback") {
 		out = b.soundOver(l, e.get("Application-Response"))
 		todo = choresOf(l, l.sound())
 	}

@@ -62,6 +62,9 @@ func open(ctx context.Context, cfg Config, other func(frame) error) (*wire, erro
 	if err != nil {
 		return nil, fmt.Errorf("open event socket: %w", bare(err))
 	}
+	if cfg.May != nil {
+		conn = fencedConn{conn, cfg.May}
+	}
 	w := &wire{conn: conn, reader: bufio.NewReaderSize(conn, headLimit), other: other, dead: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // A read under way ends then.
 	defer stop()
