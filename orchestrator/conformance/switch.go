@@ -18,9 +18,10 @@ func Switch(t *testing.T, h Harness) {
 		name  string
 		tests []sentence
 	}{
-		{"arrival", arrivals}, {"dial", dials}, {"sound", sounds}, {"bridge", bridges},
+		{"arrival", arrivals}, {"progress", progresses}, {"dial", dials}, {"sound", sounds}, {"bridge", bridges},
 		{"third party", thirds}, {"trunk", trunks}, {"transfer", transfers},
-		{"recording", recordings}, {"supervision", supervisions}, {"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
+		{"recording", recordings}, {"supervision", supervisions},
+		{"mute", mutes}, {"variable", variables}, {"machine", machines}, {"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.tests {

@@ -70,28 +70,50 @@ func AverageWait(day orchestrator.QueueDay) (ms float64, ok bool) {
 // Definitions is every figure of a queue's day.
 func Definitions() []Definition {
 	return []Definition{
-		{"offered", Calls, "offered", "calls that joined the queue",
-			count(func(d orchestrator.QueueDay) int { return d.Offered })},
-		{"answered", Calls, "answered", "calls connected to an agent",
-			count(func(d orchestrator.QueueDay) int { return d.Answered })},
-		{"abandoned", Calls, "abandoned", "callers who went while waiting, short abandons included",
-			count(func(d orchestrator.QueueDay) int { return d.Abandoned })},
-		{"overflowed", Calls, "overflowed", "calls sent on by the queue: maximum wait, no agents",
-			count(func(d orchestrator.QueueDay) int { return d.Overflowed })},
-		{"longest_wait", Millis, "longest_wait_ms", "of the calls that left the queue",
-			count(func(d orchestrator.QueueDay) int64 { return d.LongestWaitMs })},
-		{"service_level", Ratio, "answered_in_time / (answered + abandoned - abandoned_short)",
-			"Genesys Cloud's form without short abandons", ServiceLevel},
-		{"service_level_answered", Ratio, "answered_in_time / answered",
-			"Asterisk app_queue, ServicelevelPerf", ServiceLevelAnswered},
-		{"service_level_handled", Ratio, "(answered_in_time + abandoned_in_time) / (answered + abandoned)",
-			"Asterisk app_queue, ServicelevelPerf2", ServiceLevelHandled},
-		{"abandon_rate", Ratio, "(abandoned - abandoned_short) / (answered + abandoned - abandoned_short)",
-			"share of the callers of service_level who gave up", AbandonRate},
-		{"average_speed_of_answer", Millis, "answered_wait_ms / answered",
-			"ASA; waiting and ringing", AverageSpeedOfAnswer},
-		{"average_wait", Millis, "(answered_wait_ms + abandoned_wait_ms) / (answered + abandoned)",
-			"calls answered or abandoned", AverageWait},
+		{
+			"offered", Calls, "offered", "calls that joined the queue",
+			count(func(d orchestrator.QueueDay) int { return d.Offered }),
+		},
+		{
+			"answered", Calls, "answered", "calls connected to an agent",
+			count(func(d orchestrator.QueueDay) int { return d.Answered }),
+		},
+		{
+			"abandoned", Calls, "abandoned", "callers who went while waiting, short abandons included",
+			count(func(d orchestrator.QueueDay) int { return d.Abandoned }),
+		},
+		{
+			"overflowed", Calls, "overflowed", "calls sent on by the queue: maximum wait, no agents",
+			count(func(d orchestrator.QueueDay) int { return d.Overflowed }),
+		},
+		{
+			"longest_wait", Millis, "longest_wait_ms", "of the calls that left the queue",
+			count(func(d orchestrator.QueueDay) int64 { return d.LongestWaitMs }),
+		},
+		{
+			"service_level", Ratio, "answered_in_time / (answered + abandoned - abandoned_short)",
+			"Genesys Cloud's form without short abandons", ServiceLevel,
+		},
+		{
+			"service_level_answered", Ratio, "answered_in_time / answered",
+			"Asterisk app_queue, ServicelevelPerf", ServiceLevelAnswered,
+		},
+		{
+			"service_level_handled", Ratio, "(answered_in_time + abandoned_in_time) / (answered + abandoned)",
+			"Asterisk app_queue, ServicelevelPerf2", ServiceLevelHandled,
+		},
+		{
+			"abandon_rate", Ratio, "(abandoned - abandoned_short) / (answered + abandoned - abandoned_short)",
+			"share of the callers of service_level who gave up", AbandonRate,
+		},
+		{
+			"average_speed_of_answer", Millis, "answered_wait_ms / answered",
+			"ASA; waiting and ringing", AverageSpeedOfAnswer,
+		},
+		{
+			"average_wait", Millis, "(answered_wait_ms + abandoned_wait_ms) / (answered + abandoned)",
+			"calls answered or abandoned", AverageWait,
+		},
 	}
 }
 
