@@ -61,7 +61,7 @@ func (c *caller) Hears(f *Far, media []orchestrator.Media) {
 func (c *caller) Together(f *Far) {
 	c.later(f, c.w.talk())
 	if c.w.plan.Transfers > 0 && c.w.dice.chance(4) { // a line with a transfer key of its own
-		c.w.clock.After(c.w.dice.between(0, 5*time.Second), func() { f.Transfer("999") })
+		c.w.clock.After(c.w.dice.between(0, 5*time.Second), func() { f.Transfer(c.w.someNumber()) })
 	}
 }
 
