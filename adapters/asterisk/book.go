@@ -36,6 +36,8 @@ type leg struct {
 	plays     map[orchestrator.PlayID]*play
 	music     bool // may be on
 	releasing bool
+	early     bool      // sound before the answer was told
+	detecting time.Time // when it was sent to be detected, zero when it is not away
 	wishes    bool      // its phone waits for our word about a transfer
 	left      time.Time // left our application, end not known yet
 	doubtful  bool      // a request about it had no answer: read it again
@@ -126,6 +128,7 @@ type book struct {
 	recordings   map[orchestrator.RecordingID]*recording
 	recorded     memory // recordings that are over
 	recordingDir string
+	detection    string                      // the dialplan's context for DetectMachine
 	spies        map[orchestrator.LegID]*spy // by the supervisor's leg
 	tapping      map[string]*mark            // taps being made: set when one entered our application
 }

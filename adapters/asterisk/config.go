@@ -34,6 +34,9 @@ type Config struct {
 	// none; "" is "rm-fallback".
 	Fallback string
 
+	// Detection is the dialplan context that runs AMD() for DetectMachine; "" is
+	// "rm-amd".
+	Detection string
 	// RecordingDir is where this Asterisk writes recordings, as it is reported in
 	// RecordingDone; "" is "/var/spool/asterisk/recording".
 	RecordingDir string
@@ -63,6 +66,7 @@ func (c Config) String() string { return fmt.Sprintf("asterisk %s at %s", c.ID, 
 const (
 	defaultApp         = "rm"
 	defaultFallback    = "rm-fallback"
+	defaultDetection   = "rm-amd"
 	defaultRecordings  = "/var/spool/asterisk/recording"
 	defaultCreates     = 30
 	defaultBurst       = 10
@@ -82,6 +86,7 @@ func (c Config) complete() (Config, *url.URL, error) {
 	}
 	c.App = orDefault(c.App, defaultApp)
 	c.Fallback = orDefault(c.Fallback, defaultFallback)
+	c.Detection = orDefault(c.Detection, defaultDetection)
 	c.RecordingDir = orDefault(c.RecordingDir, defaultRecordings)
 	c.CreatesPerSecond = orDefault(c.CreatesPerSecond, defaultCreates)
 	c.CreateBurst = orDefault(c.CreateBurst, defaultBurst)
@@ -102,6 +107,9 @@ func (c Config) complete() (Config, *url.URL, error) {
 	}
 	if !contextPattern.MatchString(c.Fallback) {
 		faults = append(faults, fmt.Errorf("fallback: %q is not the name of a dialplan context", c.Fallback))
+	}
+	if !contextPattern.MatchString(c.Detection) {
+		faults = append(faults, fmt.Errorf("detection: %q is not the name of a dialplan context", c.Detection))
 	}
 	if !directory.MatchString(c.RecordingDir) {
 		faults = append(faults, fmt.Errorf("recording_dir: %q is not an absolute path of plain names", c.RecordingDir))

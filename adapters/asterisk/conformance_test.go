@@ -113,6 +113,8 @@ func (d *deskPhone) Behave(c conformance.Conduct) error {
 		}
 	}
 	switch c {
+	case conformance.Early:
+		return d.phone.SetBehaviour(phone.EarlyForever())
 	case conformance.Busy:
 		return d.phone.SetBehaviour(phone.RejectWith(486))
 	case conformance.Declines:
@@ -164,6 +166,7 @@ func (f *far) Hold() error       { return within(patience, f.call.Hold) }
 func (f *far) Resume() error     { return within(patience, f.call.Unhold) }
 func (f *far) Tone(hz int) error { return f.call.SetTone(hz) }
 func (f *far) Pressed() string   { return f.call.Ear().Digits() }
+func (f *far) Early() bool       { return !f.call.Times().Progress.IsZero() }
 func (f *far) Up() bool          { return f.call.Up() }
 func (f *far) Dialled() string   { return f.call.Dialled() }
 func (f *far) Ringing() bool     { return closed(f.call.Ringing()) && !f.Up() && !f.Ended() }

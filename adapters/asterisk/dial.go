@@ -62,11 +62,14 @@ func (s *Switch) create(ctx context.Context, l *leg, r request) (orchestrator.Co
 	defer cancel()
 	if !s.creates.enter(turn) {
 		s.counters.add(func(n *Stats) { n.Overloads++ })
+		s.creates.trouble(overCap, time.Now())
+		s.sayOverload()
 		return orchestrator.ResultRejected, ReasonOverloaded
 	}
 	began := time.Now()
 	err := s.rest.send(ctx, r, nil)
 	s.creates.leave(time.Since(began), time.Now())
+	s.sayOverload()
 	switch {
 	case err == nil:
 		return orchestrator.ResultAccepted, ""

@@ -104,7 +104,7 @@ func (s *Switch) onLeg(ctx context.Context, l *leg, a orchestrator.Action) (orch
 	case orchestrator.RejectTransfer:
 		return s.answerTransfer(ctx, l, transferRefused)
 	}
-	return orchestrator.ResultRejected, "unknown action"
+	return s.doMore(ctx, l, a)
 }
 
 // order sends one request about a leg. A 404 means the leg is gone, and no
@@ -141,8 +141,8 @@ func (s *Switch) claim(ctx context.Context, l *leg, a orchestrator.Claim) (orche
 	if err != nil {
 		return orchestrator.ResultRejected, err.Error()
 	}
-	if len(s.book.running(l)) > 0 {
-		return orchestrator.ResultRejected, "a play is running on the leg"
+	if s.playing(l) {
+		return orchestrator.ResultRejected, reasonPlaying
 	}
 	result, reason := s.order(ctx, l, r)
 	if result == orchestrator.ResultAccepted {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"ringmaster/orchestrator"
 )
@@ -36,6 +37,8 @@ var (
 	filePattern     = regexp.MustCompile(`^(/[A-Za-z0-9_.+-]+)+$`)
 	classPattern    = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,79}$`)
 	digitsPattern   = regexp.MustCompile(`^[0-9*#A-D]{1,32}$`)
+	variablePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,31}$`)
+	valuePattern    = regexp.MustCompile(`^[\pL\pN .:@+*#/=_-]*$`)
 	tapPattern      = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 	directory       = regexp.MustCompile(`^(/[A-Za-z0-9_.+-]+)+$`)
 	stampPattern    = regexp.MustCompile(`^[A-Za-z0-9,./:@_+-]{1,400}$`)
@@ -48,6 +51,7 @@ const (
 	maxID    = 128
 	maxMedia = 64
 	maxPath  = 255
+	maxValue = 255 // bytes
 )
 
 // stampVariable is the channel variable that holds a leg's stamp. ari.conf
@@ -159,6 +163,51 @@ func encodeStamp(channel, stamp string) (request, error) {
 		name: "stamp", method: http.MethodPost, path: at("channels", channel, "variable"),
 		query: url.Values{"variable": {stampVariable}, "value": {stamp}},
 	}, nil
+}
+
+func encodeRing(channel string) request {
+	return request{name: "ring", method: http.MethodPost, path: at("channels", channel, "ring")}
+}
+
+// encodeProgress sends SIP 183; Asterisk has it since 20.16 and 22.6.
+func encodeProgress(channel string) request {
+	return request{name: "progress", method: http.MethodPost, path: at("channels", channel, "progress")}
+}
+
+func encodeMute(channel string, m orchestrator.Mute) (request, error) {
+	if m.Direction != orchestrator.MuteIn && m.Direction != orchestrator.MuteOut {
+		return request{}, errors.New("direction is neither in nor out")
+	}
+	r := request{
+		name: "mute", method: http.MethodPost, path: at("channels", channel, "mute"),
+		query: url.Values{"direction": {string(m.Direction)}},
+	}
+	if m.Off {
+		r.name, r.method = "unmute", http.MethodDelete
+	}
+	return r, nil
+}
+
+// encodeFunction writes to a function of a leg that we name ourselves.
+func encodeFunction(channel, function, value string) request {
+	return request{
+		name: "set_variable", method: http.MethodPost, path: at("channels", channel, "variable"),
+		body: asJSON(map[string]string{"variable": function, "value": value}),
+	}
+}
+
+// variablePrefix begins every variable that SetVariable and ReadVariable reach:
+// no function of Asterisk and no variable of its own does.
+const variablePrefix = stampVariable + "_"
+
+func encodeSetVariable(channel, name, value string) (request, error) {
+	if !variablePattern.MatchString(name) {
+		return request{}, errors.New("variable name is not 1 to 32 letters, digits and _")
+	}
+	if !utf8.ValidString(value) || len(value) > maxValue || !valuePattern.MatchString(value) {
+		return request{}, errors.New("variable value holds more than letters, digits, spaces and . : @ + * # / = _ -")
+	}
+	return encodeFunction(channel, variablePrefix+name, value), nil
 }
 
 // encodeReadVariable reads a variable or function of a leg. name is one of ours

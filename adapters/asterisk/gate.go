@@ -16,10 +16,13 @@ type gate struct {
 	limiter *rate.Limiter
 	flying  chan struct{} // bounds the creates under way
 
-	mu     sync.Mutex
-	most   rate.Limit
-	halved time.Time
-	link   time.Duration // the quickest answer to a ping: what the way alone costs
+	mu       sync.Mutex
+	most     rate.Limit
+	halved   time.Time
+	troubled time.Time     // the last sign of overload
+	reason   string        // what it was
+	told     bool          // that it is overloaded
+	link     time.Duration // the quickest answer to a ping: what the way alone costs
 }
 
 const (
@@ -56,6 +59,9 @@ func (g *gate) leave(took time.Duration, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	slow := took-g.link > slowCreate
+	if slow {
+		g.reason, g.troubled = overSlow, now
+	}
 	switch current := g.limiter.Limit(); {
 	case slow && now.Sub(g.halved) >= halveEvery:
 		g.halved = now

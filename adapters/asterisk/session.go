@@ -367,6 +367,7 @@ func (c *session) lookAfter(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(restlessly):
 		}
+		c.sayOverload()
 		c.say(c.book.overdue(time.Now().Add(-endGrace))...)
 		for _, l := range c.book.restless(time.Now().Add(-endGrace)) {
 			found, err := c.readChannel(ctx, l.channel)

@@ -24,8 +24,9 @@ type channel struct {
 	Created      ari.DateTime      `json:"creationtime"`
 	ChannelVars  map[string]string `json:"channelvars"`
 	DialplanSpot struct {
-		App  string `json:"app_name"`
-		Data string `json:"app_data"`
+		Context string `json:"context"`
+		App     string `json:"app_name"`
+		Data    string `json:"app_data"`
 	} `json:"dialplan"`
 }
 
@@ -113,7 +114,7 @@ func (c *session) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	adopted, plays := c.book.adopt(pic, c.cfg.App)
+	adopted, plays, came := c.book.adopt(pic, c.cfg.App)
 	ended, todo := c.book.adoptTaps(pic, c.cfg.App)
 	for _, job := range todo {
 		c.assign(job)
@@ -137,7 +138,7 @@ func (c *session) sync(ctx context.Context) error {
 		Epoch: pic.info.SystemInfo.EntityID + "/" + time.Time(pic.info.StatusInfo.StartupTime).UTC().Format(time.RFC3339Nano),
 	})
 	c.cfg.Log.Info("switch synced", "switch", c.cfg.ID, "legs", len(snapshot.Legs), "bridges", len(snapshot.Bridges))
-	c.report(ctx, ended)
+	c.report(ctx, append(came, ended...))
 	return c.checkPlays(ctx, plays)
 }
 
@@ -158,15 +159,20 @@ func (c *session) read(ctx context.Context) (picture, error) {
 // adopt brings the book in line with a picture: legs that are ours are entered,
 // legs that are gone are taken out without an event, because the snapshot says
 // so. Legs younger than the picture stay. It returns the legs that arrived and
-// are now ours to watch, and the plays that may have ended unheard.
-func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestrator.PlayID) {
+// are now ours to watch, the plays that may have ended unheard, and what is to be
+// told after the snapshot.
+func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestrator.PlayID, came []orchestrator.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	present := map[orchestrator.LegID]bool{}
 	for i := range pic.channels {
 		c := &pic.channels[i]
-		if !c.in(app) || strings.Join(c.args(), ",") == argsTap {
+		away := c.DialplanSpot.Context == b.detection && !c.in(app)
+		if !c.in(app) && !away || strings.Join(c.args(), ",") == argsTap {
 			continue
+		}
+		if _, stamped := orchestrator.ParseStamp(c.ChannelVars[stampVariable]); away && !stamped {
+			continue // Not sent there by us.
 		}
 		id := b.legID(c.ID, c.ChannelVars[stampVariable])
 		present[id] = true
@@ -185,6 +191,11 @@ func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestra
 			arrived = append(arrived, l)
 		}
 		b.refresh(l, c)
+		if away {
+			l.detecting, l.left = time.Now(), time.Now().Add(detectPatience)
+		} else if !l.detecting.IsZero() && isDetection(c.args()) {
+			came = append(came, b.detected(l, c.args())...)
+		}
 	}
 	for id, l := range b.live {
 		if !present[id] && !l.quiet && l.born.Before(pic.asked) {
@@ -197,7 +208,7 @@ func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestra
 			}
 		}
 	}
-	return arrived, plays
+	return arrived, plays, came
 }
 
 // unsettle forgets which legs' ends are told: on a new connection Asterisk may
@@ -215,7 +226,8 @@ func (b *book) unsettle() {
 // describe fills in what the floor is told of a leg it does not know.
 func (b *book) describe(l *leg, c *channel) {
 	entry, number, ours := readArgs(c.args())
-	l.dialled, l.music, l.wishes = ours, true, true // What cannot be read may be so.
+	l.dialled = ours || isDetection(c.args()) || c.DialplanSpot.Context == b.detection
+	l.music, l.wishes = true, true // What cannot be read may be so.
 	l.entry, l.number, l.caller, l.endpoint = entry, number, partyOf(&c.Caller), endpointOf(c.Name)
 }
 

@@ -60,7 +60,7 @@ func New(cfg Config) (*Switch, error) {
 	}
 	n := newCounters()
 	b := newBook(cfg.ID)
-	b.recordingDir = cfg.RecordingDir
+	b.recordingDir, b.detection = cfg.RecordingDir, cfg.Detection
 	return &Switch{
 		cfg: cfg, rest: newClient(cfg, base, n), book: b, counters: n,
 		creates:  newGate(cfg.CreatesPerSecond, cfg.CreateBurst),
@@ -85,7 +85,7 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
 		Kind: "asterisk", Version: s.version,
 		EarlyBridge: true, ControlsRinging: true, AsksAttended: true, TalksWhileAsked: true,
-		Recording: true, ListsRecordings: true, Supervision: true,
+		Recording: true, ListsRecordings: true, Supervision: true, DetectsMachine: true,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 const (
 	numberRunes = 64
 	nameRunes   = 80
+	valueRunes  = 255
 )
 
 // sanitize makes others' text safe to store and show: valid UTF-8, one line, no

@@ -52,8 +52,11 @@ func (b *book) apply(m message, now time.Time) (out []orchestrator.Event, todo [
 	case *ari.ChannelStateChange:
 		out = b.advance(b.leg(e.Channel), e.Channel.State)
 	case *ari.Dial:
-		if e.Dialstatus == "RINGING" {
+		switch e.Dialstatus {
+		case "RINGING":
 			out = b.advance(b.leg(e.Peer), "Ringing")
+		case "PROGRESS":
+			out = b.earlySound(b.leg(e.Peer))
 		}
 	case *ari.ChannelHangupRequest:
 		b.hangupAsked(b.leg(e.Channel), e.Soft, m.more.TechCause)
@@ -97,6 +100,9 @@ func (b *book) start(e *ari.StasisStart, more extra, now time.Time) ([]orchestra
 	if l := b.live[id]; l != nil {
 		l.started.set()
 		l.left, l.releasing = time.Time{}, false
+		if isDetection(e.Args) {
+			return b.detected(l, e.Args), nil
+		}
 		return nil, nil
 	}
 	entry, number, ours := readArgs(e.Args)
@@ -172,6 +178,15 @@ func (b *book) advance(l *leg, state string) []orchestrator.Event {
 	return nil
 }
 
+// earlySound is sound from the far end before its answer.
+func (b *book) earlySound(l *leg) []orchestrator.Event {
+	if l == nil || l.quiet || l.early || l.state == orchestrator.LegIsUp {
+		return nil
+	}
+	l.early = true
+	return []orchestrator.Event{orchestrator.LegEarly{Leg: l.id}}
+}
+
 // hangupAsked notes who ends a leg. After our own request, or at the end of the
 // ring time, Asterisk sets soft; later requests come from the dialplan or the
 // SIP stack and say nothing.
@@ -193,6 +208,10 @@ func (b *book) leave(l *leg, now time.Time) []orchestrator.Event {
 	}
 	if l.releasing && !l.asked {
 		return b.released(l)
+	}
+	if !l.detecting.IsZero() && !l.asked {
+		l.left = now.Add(detectPatience) // It is away to come back.
+		return nil
 	}
 	l.left = now
 	return nil
@@ -322,6 +341,8 @@ func (b *book) reread(r read) []orchestrator.Event {
 	case r.status != http.StatusOK:
 		l.doubtful = true
 		return nil
+	case !r.ours && l.left.After(time.Now()):
+		return nil // At its detection.
 	case !r.ours && !l.left.IsZero():
 		return b.released(l)
 	}

@@ -70,6 +70,7 @@ type Conduct string
 // The conducts.
 const (
 	Rings    Conduct = "rings"    // 180, then waits to be told
+	Early    Conduct = "early"    // 183 with sound instead, then waits to be told
 	Busy     Conduct = "busy"     // 486
 	Declines Conduct = "declines" // 603
 	Deaf     Conduct = "deaf"     // never replies at all
@@ -117,6 +118,8 @@ type Far interface {
 	Tone(hz int) error
 	// Hears reports whether a tone of that many Hz is heard within d.
 	Hears(hz int, d time.Duration) bool
+	// Early reports whether the call has, or had, sound before its answer.
+	Early() bool
 	// Ringing, Up and Ended are where the far end believes the call to be.
 	Ringing() bool
 	Up() bool

@@ -19,7 +19,7 @@ var (
 	soundForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_/-]{0,127}$`)
 	fileForm     = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+)+$`)
 	variableForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,31}$`)
-	valueForm    = regexp.MustCompile(`^[\pL\pN .:@+*#/=_-]{0,255}$`)
+	valueForm    = regexp.MustCompile(`^[\pL\pN .:@+*#/=_-]*$`)
 	numberForm   = regexp.MustCompile(`^(\+?[0-9*#]{1,40})?$`)
 	exitForm     = regexp.MustCompile(`^[A-Za-z0-9*#+][A-Za-z0-9*#+_.-]{0,63}$`)
 	uuidForm     = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -43,7 +43,7 @@ func malformed(a orchestrator.Action) string {
 	case orchestrator.Mute:
 		return first(a.Direction != orchestrator.MuteIn && a.Direction != orchestrator.MuteOut, "direction is malformed")
 	case orchestrator.SetVariable:
-		return first(!variableForm.MatchString(a.Name), "name is malformed", !valueForm.MatchString(a.Value), "value is malformed")
+		return first(!variableForm.MatchString(a.Name), "name is malformed", !utf8.ValidString(a.Value) || len(a.Value) > 255 || !valueForm.MatchString(a.Value), "value is malformed")
 	case orchestrator.ReadVariable:
 		return first(!variableForm.MatchString(a.Name), "name is malformed")
 	case orchestrator.StartRecording:

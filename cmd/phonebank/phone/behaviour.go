@@ -11,6 +11,7 @@ type Action string
 // The actions. The zero value is Ring.
 const (
 	Ring   Action = "ring"   // 180 and nothing more, until Call.Answer, Call.Reject or the caller gives up
+	Early  Action = "early"  // 183 with SDP and nothing more: sound before the answer
 	Answer Action = "answer" // 180 at once, 200 after a time
 	Reject Action = "reject" // a final response after a time; 180 before it when the time is not zero
 	Silent Action = "silent" // not a single response, like a phone whose network cable is out
@@ -33,6 +34,9 @@ func RejectWith(code int) Behaviour { return Behaviour{Action: Reject, Code: cod
 // RingForever rings until somebody decides otherwise.
 func RingForever() Behaviour { return Behaviour{Action: Ring} }
 
+// EarlyForever says 183 instead of 180 and waits for a decision.
+func EarlyForever() Behaviour { return Behaviour{Action: Early} }
+
 // Unresponsive drops every INVITE unread.
 func Unresponsive() Behaviour { return Behaviour{Action: Silent} }
 
@@ -44,7 +48,7 @@ func (b *Behaviour) validate() error {
 		return fmt.Errorf("behaviour %s: negative time", b.Action)
 	}
 	switch b.Action {
-	case Ring, Answer, Silent:
+	case Ring, Early, Answer, Silent:
 		return nil
 	case Reject:
 		if _, ok := phrase[b.Code]; ok || b.Code >= 300 && b.Code <= 699 {

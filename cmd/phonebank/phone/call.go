@@ -58,6 +58,7 @@ type Call struct {
 	peer      string
 	name      string
 	dialled   string
+	offered   bool // the media of an incoming call is open
 	header    func(name string) []string
 	created   time.Time
 	trace     *trace

@@ -41,7 +41,11 @@ func (p *Phone) serve(d *diago.DialogServerSession) {
 
 // receive rings and does what the behaviour or somebody at the phone decides.
 func (c *Call) receive(d *diago.DialogServerSession, b Behaviour) End {
-	if b.Action != Reject || b.After > 0 {
+	if b.Action == Early {
+		if err := c.progress(d); err != nil {
+			return c.lost(d, err)
+		}
+	} else if b.Action != Reject || b.After > 0 {
 		if err := d.Ringing(); err != nil {
 			return c.lost(d, err)
 		}
@@ -63,7 +67,7 @@ func (c *Call) receive(d *diago.DialogServerSession, b Behaviour) End {
 // decide waits for the end of the ringing and says whether it was the caller's.
 func (c *Call) decide(d *diago.DialogServerSession, b Behaviour) (_ Behaviour, cancelled bool) {
 	patience := b.After
-	if b.Action == Ring || b.Action == Silent {
+	if b.Action == Ring || b.Action == Early || b.Action == Silent {
 		patience, b = maxRing, Behaviour{Action: Reject, Code: sip.StatusTemporarilyUnavailable}
 	}
 	timer := time.NewTimer(patience)
@@ -95,7 +99,7 @@ func (c *Call) lost(d *diago.DialogServerSession, err error) End {
 
 // accept answers and talks.
 func (c *Call) accept(d *diago.DialogServerSession, b Behaviour) End {
-	if err := c.offerSound(d); err != nil {
+	if err := c.offerOnce(d); err != nil {
 		_ = d.Respond(sip.StatusNotAcceptableHere, phraseOf(488), nil)
 		return End{By: Local, Code: sip.StatusNotAcceptableHere, Err: err}
 	}
@@ -106,6 +110,24 @@ func (c *Call) accept(d *diago.DialogServerSession, b Behaviour) End {
 		return c.lost(d, err)
 	}
 	return c.up(b.HangUpAfter)
+}
+
+// progress opens the sound before the answer.
+func (c *Call) progress(d *diago.DialogServerSession) error {
+	if err := c.offerOnce(d); err != nil {
+		return err
+	}
+	sdp := sip.NewHeader("Content-Type", "application/sdp")
+	return d.Respond(sip.StatusSessionInProgress, "Session Progress", d.Media().MediaSession().LocalSDP(), sdp)
+}
+
+// offerOnce is offerSound unless it was done before.
+func (c *Call) offerOnce(d *diago.DialogServerSession) error {
+	if c.offered {
+		return nil
+	}
+	c.offered = true
+	return c.offerSound(d)
 }
 
 // offerSound opens the media and agrees with the caller's offer.

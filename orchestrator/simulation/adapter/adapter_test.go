@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 		"plain": {},
 		"quirky": {
 			LeftAtEnd: true, PlayDoneAtEnd: true, EndsAtRestart: true, React: 20 * time.Millisecond,
-			DoesAttended: true, PartsWhileAsked: true,
+			DoesAttended: true, PartsWhileAsked: true, NoDetection: true,
 		},
 		"patient": {StaysTransferred: true, PartsWhileAsked: true},
 	} {
@@ -152,7 +152,7 @@ type phone struct {
 func (p *phone) Called(f *simulation.Far) int {
 	p.rung = append(p.rung, &far{Far: f, host: p.host})
 	return map[conformance.Conduct]int{
-		conformance.Rings: 180, conformance.Busy: 486, conformance.Declines: 603, conformance.Deaf: 0,
+		conformance.Rings: 180, conformance.Early: 183, conformance.Busy: 486, conformance.Declines: 603, conformance.Deaf: 0,
 	}[p.conduct]
 }
 
@@ -221,6 +221,7 @@ func (f *far) Transferred() (n int) { _ = f.do(func() { n = f.Far.Transferred() 
 func (f *far) Tone(hz int) error    { return f.do(func() { f.Far.Tone(hz) }) }
 
 func (f *far) Ringing() (is bool) { _ = f.do(func() { is = f.Far.Ringing() }); return is }
+func (f *far) Early() (is bool)   { _ = f.do(func() { is = f.Far.Early() }); return is }
 func (f *far) Up() (is bool)      { _ = f.do(func() { is = f.Far.Up() }); return is }
 func (f *far) Ended() (is bool)   { _ = f.do(func() { is = f.Far.Ended() }); return is }
 func (f *far) Status() (n int)    { _ = f.do(func() { n = f.Far.Status() }); return n }
