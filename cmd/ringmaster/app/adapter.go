@@ -54,7 +54,7 @@ func (b *switchboard) newAdapter(w wanted) (adapter, error) {
 		if err != nil {
 			return nil, err
 		}
-		cfg.ID, cfg.User, cfg.Password, cfg.Endpoints, cfg.Epoch, cfg.Log = w.ID, w.User, w.Password, w.Endpoints, b.epoch, log
+		cfg.ID, cfg.User, cfg.Password, cfg.Endpoints, cfg.Epoch, cfg.May, cfg.Log = w.ID, w.User, w.Password, w.Endpoints, b.epoch, b.may, log
 		sw, err := freeswitch.New(cfg)
 		return freeswitchSwitch{sw}, err
 	}

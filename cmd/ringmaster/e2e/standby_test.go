@@ -13,7 +13,7 @@ import (
 	"ringmaster/orchestrator"
 )
 
-var takeOvers = flag.Int("e2e.takeovers", 3, "how often TestTakeOver kills the leader")
+var takeOvers = flag.Int("e2e.takeovers", 2, "how often tests of two ringmasters take the lead from one")
 
 // busy is a centre with one long talk, two who wait in line, and a queue that
 // takes and ends calls all the time.
@@ -128,7 +128,7 @@ func handOver(t *testing.T, kind string) {
 	p := newPair(t, kind, 4, busy)
 	s := p.play(t)
 	var took []time.Duration
-	for range max(2, *takeOvers) {
+	for range *takeOvers {
 		time.Sleep(700 * time.Millisecond)
 		leader, _ := p.roles()
 		told := time.Now()
@@ -161,7 +161,7 @@ func frozenLeader(t *testing.T, kind string) {
 	p := newPair(t, kind, 4, busy)
 	s := p.play(t)
 	random := rand.New(rand.NewPCG(5, 6))
-	for range 2 {
+	for range max(1, *takeOvers/2) {
 		time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
 		frozen, _ := p.roles()
 		pid := frozen.process.Process.Pid
@@ -256,3 +256,9 @@ func TestPartition(t *testing.T) {
 	s.churn = &churn{cancel: func() {}}
 	s.ends(t)
 }
+
+// The same on FreeSWITCH.
+
+func TestTakeOverOnFreeSWITCH(t *testing.T)     { takeOver(t, "freeswitch") }
+func TestHandOverOnFreeSWITCH(t *testing.T)     { handOver(t, "freeswitch") }
+func TestFrozenLeaderOnFreeSWITCH(t *testing.T) { frozenLeader(t, "freeswitch") }
