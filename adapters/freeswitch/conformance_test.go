@@ -117,6 +117,8 @@ func (d *deskPhone) Behave(c conformance.Conduct) error {
 		return d.phone.SetBehaviour(phone.RejectWith(486))
 	case conformance.Declines:
 		return d.phone.SetBehaviour(phone.RejectWith(603))
+	case conformance.Early:
+		return d.phone.SetBehaviour(phone.EarlyForever())
 	case conformance.Deaf:
 		return d.phone.SetBehaviour(phone.Unresponsive())
 	}
@@ -164,6 +166,7 @@ func (f *far) Hold() error       { return within(patience, f.call.Hold) }
 func (f *far) Resume() error     { return within(patience, f.call.Unhold) }
 func (f *far) Tone(hz int) error { return f.call.SetTone(hz) }
 func (f *far) Pressed() string   { return f.call.Ear().Digits() }
+func (f *far) Early() bool       { return !f.call.Times().Progress.IsZero() }
 func (f *far) Up() bool          { return f.call.Up() }
 func (f *far) Dialled() string   { return f.call.Dialled() }
 func (f *far) Ringing() bool     { return closed(f.call.Ringing()) && !f.Up() && !f.Ended() }

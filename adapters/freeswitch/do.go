@@ -15,7 +15,6 @@ const (
 	ReasonSuperseded  = "superseded"
 	ReasonOverloaded  = "overloaded"
 	ReasonUnreachable = "unreachable"
-	ReasonUnsupported = "unsupported"
 	ReasonHungUp      = "hung_up_before_it_rang"
 	ReasonNotStarted  = "not_started"
 )
@@ -45,7 +44,7 @@ func (s *Switch) Do(ctx context.Context, a orchestrator.Action) (orchestrator.Co
 	case orchestrator.CloseBridge:
 		return s.closeBridge(a)
 	case orchestrator.DetectMachine:
-		return orchestrator.ResultRejected, ReasonUnsupported
+		return orchestrator.ResultRejected, orchestrator.ReasonUnsupported
 	}
 	return s.doOnLeg(ctx, a)
 }
@@ -78,7 +77,7 @@ func (s *Switch) doOnLeg(ctx context.Context, a orchestrator.Action) (orchestrat
 	case orchestrator.Mute:
 		return s.mute(ctx, l, a)
 	case orchestrator.Display:
-		return s.orderOr(ctx, l)(encodeDisplay(l.channel, a.Party))
+		return s.order(ctx, l, encodeDisplay(l.channel, a.Party)...)
 	case orchestrator.SetVariable:
 		return s.orderOr(ctx, l)(encodeSetVariable(l.channel, a.Name, a.Value))
 	case orchestrator.ReadVariable:

@@ -39,6 +39,7 @@ var (
 	stampPattern     = regexp.MustCompile(`^[A-Za-z0-9,./:@_+-]{1,400}$`)
 	idPattern        = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 	variablePattern  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,31}$`)
+	valuePattern     = regexp.MustCompile(`^[\p{L}\p{N} .:@+*#/=_-]{0,255}$`)
 )
 
 const (

@@ -3,9 +3,6 @@ package freeswitch
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"ringmaster/orchestrator"
 )
@@ -26,39 +23,31 @@ func encodeMute(channel string, d orchestrator.Direction, off bool) (order, erro
 	return api("mute", "uuid_audio", channel, "start", side, "mute", level), nil
 }
 
-// encodeDisplay changes what the phone shows: "name|number".
-func encodeDisplay(channel string, p orchestrator.Party) (order, error) {
+// encodeDisplay changes what the phone shows: "name|number". Without either
+// there is nothing to order.
+func encodeDisplay(channel string, p orchestrator.Party) []order {
 	name, number := shownName(p.Name), shownNumber(p.Number)
 	if name == "" {
 		name = number
 	}
 	if name == "" {
-		return order{}, errors.New("neither name nor number can be shown")
+		return nil
 	}
-	return api("display", "uuid_display", channel, name+"|"+number), nil
+	return []order{api("display", "uuid_display", channel, name+"|"+number)}
 }
 
-// encodeSetVariable sets RM_<name>. The value is the rest of the line, with
-// FreeSWITCH's own escapes undone (switch_separate_string). What it would run
-// when the dialplan uses the variable is refused.
+// encodeSetVariable sets RM_<name>. The value is in quotes, which keep its
+// spaces; "" takes the variable off.
 func encodeSetVariable(channel, name, value string) (order, error) {
 	switch {
 	case !variablePattern.MatchString(name):
 		return order{}, fmt.Errorf("variable name %q: want 1 to 32 letters, digits and _, beginning with a letter", clip(name, maxID))
-	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
-		return order{}, errors.New("value has control characters or is not UTF-8")
-	case utf8.RuneCountInString(value) > valueRunes:
-		return order{}, fmt.Errorf("value is longer than %d characters", valueRunes)
-	case strings.Contains(value, "${") || strings.Contains(value, "$$") || strings.HasPrefix(value, "^^"):
-		return order{}, errors.New("value holds what FreeSWITCH reads as an instruction")
-	case strings.TrimSpace(value) != value:
-		return order{}, errors.New("value begins or ends with a space")
-	}
-	if value == "" {
+	case !valuePattern.MatchString(value):
+		return order{}, errors.New("variable value holds more than 255 letters, digits, spaces and . : @ + * # / = _ -")
+	case value == "":
 		return api("set_variable", "uuid_setvar", channel, userVariable+name), nil
 	}
-	value = strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value)
-	return api("set_variable", "uuid_setvar", channel, userVariable+name, value), nil
+	return api("set_variable", "uuid_setvar", channel, userVariable+name, "'"+value+"'"), nil
 }
 
 const userVariable = "RM_"

@@ -218,6 +218,9 @@ func encodesWords(t *testing.T, channel, text, other string) {
 		says(t, o, "uuid_audio", channel, "start", map[string]string{"in": "read", "out": "write"}[text], "mute", "0")
 	}
 	if o, err := encodeSetVariable(channel, "Name", text); err == nil {
+		if strings.ContainsAny(text, `'"\{}[]<>,;|&$%^~!?()`+"`") {
+			t.Fatalf("value %q was let through", text)
+		}
 		words := []string{"uuid_setvar", channel, "RM_Name"}
 		if text != "" {
 			words = append(words, text)
@@ -230,7 +233,7 @@ func encodesWords(t *testing.T, channel, text, other string) {
 	if o, err := encodeGetVariable(channel, text); err == nil {
 		says(t, o, "uuid_getvar", channel, "RM_"+text)
 	}
-	if o, err := encodeDisplay(channel, orchestrator.Party{Number: other, Name: text}); err == nil {
+	for _, o := range encodeDisplay(channel, orchestrator.Party{Number: other, Name: text}) {
 		got := separate(strings.TrimPrefix(one(t, o).line, "api uuid_display "), ' ', 2)
 		if len(got) != 2 || got[0] != channel || strings.Count(got[1], "|") != 1 {
 			t.Fatalf("%q is read as %q", o.text, got)
@@ -277,7 +280,7 @@ func encodesTogether(t *testing.T, channel, text, other string) {
 	}
 	l := &leg{channel: channel, role: roleCaller}
 	got := assigned(t, encodeJoining(testConfig, l, &leg{role: roleAgent}, mark), channel)
-	if got["rm_bridge"] != mark || got["transfer_after_bridge"] != "caller:XML:rm-care" || got["hold_hangup_xfer_exten"] != "agent:XML:rm-care" || len(got) != 12 {
+	if got["rm_bridge"] != mark || got["transfer_after_bridge"] != "caller:XML:rm-care" || got["hold_hangup_xfer_exten"] != "agent:XML:rm-care" || len(got) != 11 {
 		t.Fatalf("sets %v", got)
 	}
 	words := separate(strings.TrimPrefix(one(t, encodeConfer(testConfig, channel, orchestrator.BridgeID(text), true)).line, "api uuid_transfer "), ' ', 5)

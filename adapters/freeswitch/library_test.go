@@ -31,7 +31,7 @@ import (
 //	6  an unknown content type ends the reader silently      passed over
 //	7  log-in waits for ever when FreeSWITCH refuses us      told why, bounded
 //	8  Close waits for a command under way                   fail needs no answer
-//	9  a map of channels is read while Close deletes from it one lock (not shown: it needs the race to be won)
+//	9  a map of channels is read while Close deletes from it one lock (go test -race ends at the library's own race)
 //	10 listeners' maps are never freed                       no listeners
 //	11 JSON and XML events come without headers              plain only
 //	12 a variable named a[0] loses the whole event           own parser
@@ -50,6 +50,9 @@ func quietly(gone func()) eslgo.InboundOptions {
 
 func dialLibrary(t *testing.T, f *fake, gone func()) *eslgo.Conn {
 	t.Helper()
+	if raced {
+		t.Skip("SKIPPED under the race detector, which finds eslgo's own races (defect 9)")
+	}
 	c, err := quietly(gone).Dial(f.listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -267,15 +270,8 @@ const rejection = "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAcce
 func TestDefect7ARefusalIsTold(t *testing.T) {
 	f := newFake(t)
 	f.greeting = rejection
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_, _ = quietly(nil).Dial(f.listener.Addr().String()) // It never returns.
-	}()
-	select {
-	case <-ended:
-		t.Error("the library returns from a refusal now")
-	case <-time.After(500 * time.Millisecond):
+	if !raced {
+		neverReturns(t, f)
 	}
 	began := time.Now()
 	_, err := open(t.Context(), must(f.config().complete()), nil)
@@ -290,6 +286,20 @@ func TestDefect7ARefusalIsTold(t *testing.T) {
 	}
 	if _, err = open(t.Context(), must(f.config().complete()), nil); err == nil || time.Since(began) > 2*authTimeout {
 		t.Errorf("silence: %v after %v", err, time.Since(began))
+	}
+}
+
+func neverReturns(t *testing.T, f *fake) {
+	t.Helper()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = quietly(nil).Dial(f.listener.Addr().String()) // It never returns.
+	}()
+	select {
+	case <-ended:
+		t.Error("the library returns from a refusal now")
+	case <-time.After(500 * time.Millisecond):
 	}
 }
 

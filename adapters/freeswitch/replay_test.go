@@ -32,6 +32,8 @@ type scene struct {
 	cast   *cast // nil when a tape is played
 	mark   func(string)
 	prompt string
+	cfg    Config
+	before []string // told by adapters that were stopped
 }
 
 // cast is who plays the people while a conversation is recorded.
@@ -60,6 +62,9 @@ var scenarios = map[string]func(*scene){
 	"first-call":         firstCall,
 	"dials-without-luck": dialsWithoutLuck,
 	"caller-gives-up":    callerGivesUp,
+	"transfers":          transfers,
+	"recording":          recordingMasked,
+	"adoption":           adoption,
 }
 
 // TestReplay runs every scenario against every tape that was recorded of it:
@@ -100,7 +105,7 @@ func playTape(t *testing.T, path string, run func(*scene)) {
 		t.Fatal(err)
 	}
 	defer p.stop()
-	s := openScene(t, p.listener.Addr().String(), p.pass)
+	s := openScene(t, Config{Address: p.listener.Addr().String(), Password: "not on the tape"}, p.pass)
 	run(s)
 	var want []string
 	for _, e := range tape.entries {
@@ -108,7 +113,7 @@ func playTape(t *testing.T, path string, run func(*scene)) {
 			want = append(want, e.Told)
 		}
 	}
-	for deadline := time.Now().Add(patience); s.office.mark() < len(want) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); len(s.told()) < len(want) && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	s.stop()
@@ -151,32 +156,43 @@ func byLeg(told []string) map[string][]string {
 	return out
 }
 
-// openScene runs an adapter against the event socket at address and waits until
-// it has looked at the switch a second time: from then on only events move it.
-func openScene(t *testing.T, address string, mark func(string)) *scene {
+// openScene runs an adapter and waits until it has looked at the switch a
+// second time: from then on only events move it.
+func openScene(t *testing.T, cfg Config, mark func(string)) *scene {
 	t.Helper()
-	sw, err := New(Config{
-		ID: "pbx", Address: address, Password: "not on the tape", Domain: lab.FreeSWITCHDomain, Epoch: 1, Connections: 1,
-		Recordings: filepath.Join(studio, "recordings"), Endpoints: []string{"user/1001", "user/1002"}, Log: logTo(t),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sceneOf(t, sw, mark)
+	cfg.ID, cfg.Domain, cfg.Epoch, cfg.Connections, cfg.Log = "pbx", lab.FreeSWITCHDomain, 1, 1, logTo(t)
+	cfg.Recordings, cfg.Endpoints = filepath.Join(studio, "recordings"), []string{"user/1001", "user/1002"}
+	s := &scene{mark: mark, prompt: filepath.Join(studio, "prompts", "prompt"), cfg: cfg}
+	s.begin(t)
+	return s
 }
 
-func sceneOf(t *testing.T, sw *Switch, mark func(string)) *scene {
-	t.Helper()
-	s := &scene{office: openOffice(t, sw, nil), mark: mark, prompt: filepath.Join(studio, "prompts", "prompt")}
+func (s *scene) begin(tb testing.TB) {
+	tb.Helper()
+	sw, err := New(s.cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.office = openOffice(tb, sw, nil)
 	expect[orchestrator.SwitchSynced](s.office, 0, nil)
 	time.Sleep(readAgain + 500*time.Millisecond)
-	return s
+}
+
+// again stops the adapter and starts another in its place.
+func (s *scene) again() {
+	s.Helper()
+	s.stop()
+	s.mark("ringmaster starts again")
+	s.before = s.told()
+	s.cfg.Epoch++
+	s.begin(s.TB)
 }
 
 // told is what the adapter has reported, as it stands on a tape.
 func (s *scene) told() (out []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	out = slices.Clone(s.before)
 	for _, e := range s.seen {
 		out = append(out, strings.TrimPrefix(fmt.Sprintf("%T %+v", e.event, e.event), "orchestrator."))
 	}
@@ -193,14 +209,7 @@ func makeTapes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sw, err := New(Config{
-				ID: "pbx", Address: r.listener.Addr().String(), Password: c.pbx.ESLPassword, Domain: c.pbx.Domain, Epoch: 1, Connections: 1,
-				Recordings: c.pbx.RecordingDir, Endpoints: []string{"user/1001", "user/1002"}, Log: logTo(t),
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := sceneOf(t, sw, r.tape.mark)
+			s := openScene(t, Config{Address: r.listener.Addr().String(), Password: c.pbx.ESLPassword}, r.tape.mark)
 			s.cast = c
 			scenarios[name](s)
 			time.Sleep(time.Second) // What is still on its way.

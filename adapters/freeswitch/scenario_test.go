@@ -114,3 +114,59 @@ func callerGivesUp(s *scene) {
 	s.must(orchestrator.Hangup{Leg: agent, Cause: orchestrator.CauseNormal})
 	expect(s.office, 0, ended(agent))
 }
+
+// talk is a caller and an agent who talk.
+func (s *scene) talk() (caller, agent orchestrator.LegID) {
+	caller, agent = s.comesIn(), legNumber(1)
+	s.rings(agent, "user/1001")
+	s.far("the agent answers", func(ctx context.Context, c *cast) error { return c.desks[0].Calls()[0].Answer(ctx) })
+	expect(s.office, 0, is(agent))
+	s.must(orchestrator.Connect{Bridge: "bridge-1", Stamp: stampOf(caller, orchestrator.RoleBridge), A: caller, B: agent})
+	expect(s.office, 0, func(e orchestrator.Joined) bool { return e.Leg == agent })
+	return caller, agent
+}
+
+// transfers: the agent's transfer key, refused and then granted.
+func transfers(s *scene) {
+	caller, agent := s.talk()
+	for _, target := range []string{"777", "1002"} {
+		mark := s.office.mark()
+		s.far("the agent sends the caller to "+target, func(_ context.Context, c *cast) error {
+			go func() { _ = c.desks[0].Calls()[0].Transfer(context.Background(), target) }() // What the phone is told is not the question here.
+			return nil
+		})
+		expect(s.office, mark, func(e orchestrator.TransferAsked) bool { return e.Leg == agent && e.Target == target })
+		if target == "777" {
+			s.must(orchestrator.RejectTransfer{Leg: agent})
+			expect(s.office, mark, func(e orchestrator.Joined) bool { return e.Leg == caller })
+		}
+	}
+	s.must(orchestrator.AcceptTransfer{Leg: agent})
+	s.must(orchestrator.Hangup{Leg: agent, Cause: orchestrator.CauseNormal})
+	expect(s.office, 0, ended(agent))
+	s.must(orchestrator.Hangup{Leg: caller, Cause: orchestrator.CauseNormal})
+	expect(s.office, 0, ended(caller))
+}
+
+// recordingMasked: a recording of the caller that is masked for a while.
+func recordingMasked(s *scene) {
+	caller := s.comesIn()
+	s.must(orchestrator.StartRecording{Leg: caller, Recording: "recording-1"})
+	expect[orchestrator.RecordingStarted](s.office, 0, nil)
+	s.must(orchestrator.Mask{Leg: caller, Recording: "recording-1"})
+	s.must(orchestrator.Mask{Leg: caller, Recording: "recording-1", Off: true})
+	s.must(orchestrator.StopRecording{Leg: caller, Recording: "recording-1"})
+	expect[orchestrator.RecordingDone](s.office, 0, nil)
+	s.must(orchestrator.Hangup{Leg: caller, Cause: orchestrator.CauseNormal})
+	expect(s.office, 0, ended(caller))
+}
+
+// adoption: another adapter finds two who talk, and their ends.
+func adoption(s *scene) {
+	caller, agent := s.talk()
+	s.again()
+	s.far("the caller hangs up", func(ctx context.Context, c *cast) error { return c.caller.Calls()[0].Hangup(ctx) })
+	expect(s.office, 0, ended(caller))
+	s.must(orchestrator.Hangup{Leg: agent, Cause: orchestrator.CauseNormal})
+	expect(s.office, 0, ended(agent))
+}

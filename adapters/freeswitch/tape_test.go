@@ -328,18 +328,20 @@ func (p *player) answer(conn net.Conn, command string) {
 
 // recall finds the answer to a command: the next one on the tape, or the last
 // when the adapter asks more often than it did. What it does by the clock is
-// answered although it is not on the tape.
+// answered as it was in this part of the scenario, even if it was not asked.
 func (p *player) recall(command string) (kind, text string) {
 	if command == "" {
 		return eslgo.TypeReply, "+OK accepted"
 	}
+	clock := byTheClock(command)
+	from, to := p.part()
 	var last *entry
-	for i, e := range p.entries {
+	for i, e := range p.entries[:to] {
 		if e.Command != command || e.Kind == "" {
 			continue
 		}
 		last = e
-		if !p.done[i] {
+		if !p.done[i] && (!clock || i >= from) {
 			p.done[i] = true
 			break
 		}
@@ -347,11 +349,24 @@ func (p *player) recall(command string) (kind, text string) {
 	switch {
 	case last != nil:
 		return last.Kind, last.Answer
-	case byTheClock(command):
+	case clock:
 		return eslgo.TypeAPIResponse, "+OK\n"
 	}
 	p.strange = append(p.strange, command)
 	return eslgo.TypeReply, "-ERR not on the tape"
+}
+
+// part is the entries from the last moment that has come to the next one.
+func (p *player) part() (from, to int) {
+	for i, e := range p.entries {
+		if e.Mark != "" && !p.done[i] {
+			return from, i
+		}
+		if e.Mark != "" {
+			from = i
+		}
+	}
+	return from, len(p.entries)
 }
 
 // byTheClock reports commands that the adapter sends at times of its own:
