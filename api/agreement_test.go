@@ -22,7 +22,8 @@ const soundDocument = `{
 "settings": {"language": "en", "zone": "UTC", "unknown_number_flow": "main",
 	"feature_codes": {"login": "*11", "logout": "*12", "ready": "*21", "pause": "*22", "wrap_up_done": "*31"},
 	"pause_reasons": [{"id": "lunch", "name": "Lunch", "digit": "1"}]},
-"switches": [{"id": "pbx", "type": "asterisk", "name": "Rack 1"}],
+"switches": [{"id": "pbx", "type": "asterisk", "name": "Rack 1", "links": [{"to": "west", "trunk": "PJSIP/west"}]},
+	{"id": "west", "type": "simulated"}],
 "phones": [{"id": "desk", "switch": "pbx", "endpoint": "PJSIP/1001", "auto_answer": true}],
 "agents": [{"id": "ana", "number": "1001", "name": "Ana", "skills": {"german": 50}}],
 "hours": [{"id": "office", "zone": "UTC", "weekly": [{"days": ["mon"], "from": "09:00", "to": "17:30"}],
@@ -44,19 +45,19 @@ const soundDocument = `{
 
 // elsewhere is the fields whose limits only one side can say, and why.
 var elsewhere = map[string]string{
-	`settings\.zone|hours\[0\]\.zone`:       "the zones there are come from a database",
-	`.*\.date`:                              "a form cannot tell that February has no 30th",
-	`.*\.(from|to)`:                         "an opening may not be empty, which is about both",
-	`.*\.(switch|agent|queue|flow|hours)`:   "names something, which must be there",
-	`.*\.(start|unknown_number_flow)`:       "names something, which must be there",
-	`.*\.on\..*`:                            "names a node, which must be there",
-	`(agents|flows|queues|hours)\[0\]\.id`:  "is named by others",
-	`switches\[0\]\.(id|type)`:              "is named by phones, and says which endpoints may be dialled",
-	`flows\[0\]\.nodes\..*\.type`:           "says which fields there are",
-	`settings\.feature_codes\..*`:           "may not begin with one another",
-	`queues\[0\]\.overflow\.flow`:           "names a flow, which must be there",
-	`hours\[0\]\.weekly\[0\]\.days\[0\]`:    "is a word of a list on both sides",
-	`queues\[0\]\.(agents\[0\]\.)?strategy`: "is a word of a list on both sides",
+	`settings\.zone|hours\[0\]\.zone`:        "the zones there are come from a database",
+	`.*\.date`:                               "a form cannot tell that February has no 30th",
+	`.*\.(from|to)`:                          "an opening may not be empty, which is about both",
+	`.*\.(switch|agent|queue|flow|hours|to)`: "names something, which must be there",
+	`.*\.(start|unknown_number_flow)`:        "names something, which must be there",
+	`.*\.on\..*`:                             "names a node, which must be there",
+	`(agents|flows|queues|hours)\[0\]\.id`:   "is named by others",
+	`switches\[[01]\]\.(id|type)`:            "is named by phones, and says which endpoints may be dialled",
+	`flows\[0\]\.nodes\..*\.type`:            "says which fields there are",
+	`settings\.feature_codes\..*`:            "may not begin with one another",
+	`queues\[0\]\.overflow\.flow`:            "names a flow, which must be there",
+	`hours\[0\]\.weekly\[0\]\.days\[0\]`:     "is a word of a list on both sides",
+	`queues\[0\]\.(agents\[0\]\.)?strategy`:  "is a word of a list on both sides",
 }
 
 // TestTheDocumentAllowsWhatTheFloorAllows puts probes into each field of a sound
@@ -101,7 +102,7 @@ func TestEveryFieldIsProbed(t *testing.T) {
 	}
 	secret := map[string]bool{"url": true, "username": true, "password": true, "pin": true, "version": true} // not the floor's
 	for _, name := range []string{
-		"Settings", "FeatureCodes", "PauseReason", "Switch", "Phone", "Agent", "Hours", "Opening", "Holiday", "Number", "Queue",
+		"Settings", "FeatureCodes", "PauseReason", "Switch", "Link", "Phone", "Agent", "Hours", "Opening", "Holiday", "Number", "Queue",
 		"QueueAgent", "SkillNeed", "Announce", "Media", "Flow", "Node",
 	} {
 		for _, field := range slices.Sorted(maps.Keys(spec.Components.Schemas[name].Value.Properties)) {
@@ -165,7 +166,7 @@ func probes(field string, value any) (list []any) {
 		return list
 	}
 	before := ""
-	if strings.HasSuffix(field, ".endpoint") {
+	if strings.HasSuffix(field, ".endpoint") || strings.HasSuffix(field, ".trunk") {
 		before = "PJSIP/"
 		list = append(list, "PJSIP", "PJ SIP/1", "/1")
 	}
