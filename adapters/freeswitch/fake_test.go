@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,10 +33,9 @@ type fake struct {
 
 type fakeConn struct {
 	net.Conn
-	mu       sync.Mutex // of writing
-	listens  bool
-	reading  *bufio.Reader
-	commands int
+	mu      sync.Mutex // of writing
+	listens atomic.Bool
+	reading *bufio.Reader
 }
 
 const greeting = "Content-Type: auth/request\n\n"
@@ -124,7 +124,7 @@ func (f *fake) answer(c *fakeConn, lines []string) string {
 	case "auth", "userauth":
 		return reply("+OK accepted")
 	case "event":
-		c.listens = true
+		c.listens.Store(true)
 		return reply("+OK event listener enabled plain")
 	case "api":
 		name, rest, _ := strings.Cut(args, " ")
@@ -175,6 +175,13 @@ func (f *fake) on(name string, answer func(args string) string) {
 	f.answers[name] = answer
 }
 
+// greet sets what a new connection is told first.
+func (f *fake) greet(text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.greeting = text
+}
+
 func (f *fake) setDeaf(deaf bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -187,7 +194,7 @@ func (f *fake) send(text string) {
 	conns := append([]*fakeConn(nil), f.conns...)
 	f.mu.Unlock()
 	for _, c := range conns {
-		if c.listens {
+		if c.listens.Load() {
 			c.write(text)
 		}
 	}

@@ -269,7 +269,7 @@ const rejection = "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAcce
 
 func TestDefect7ARefusalIsTold(t *testing.T) {
 	f := newFake(t)
-	f.greeting = rejection
+	f.greet(rejection)
 	if !raced {
 		neverReturns(t, f)
 	}
@@ -278,9 +278,7 @@ func TestDefect7ARefusalIsTold(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "apply-inbound-acl") || !strings.Contains(err.Error(), "go away") || time.Since(began) > time.Second {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
-	f.mu.Lock()
-	f.greeting = "" // Says nothing at all.
-	f.mu.Unlock()
+	f.greet("") // Says nothing at all.
 	if testing.Short() {
 		return
 	}
