@@ -225,10 +225,6 @@ func encodeTransfer(channel, extension, context string) (order, error) {
 	return api("release", "uuid_transfer", channel, extension, "XML", context), nil
 }
 
-// encodePark takes a leg out of whatever it does and parks it; its peer parks
-// by its own variables.
-func encodePark(channel string) order { return api("park", "uuid_transfer", channel, "park", "inline") }
-
 // encodeBridge joins two legs.
 func encodeBridge(a, b string) order { return api("bridge", "uuid_bridge", a, b) }
 
@@ -250,13 +246,7 @@ func readBridgeMark(mark string) (orchestrator.BridgeID, orchestrator.Stamp) {
 	return orchestrator.BridgeID(id), stamp
 }
 
-func encodeReadGlobal(name string) order { return api("read_global", "global_getvar", name) }
-
-func encodeGlobal(name, value string) order { return api("global", "global_setvar", name+"="+value) }
-
 func encodeDump(channel string) order { return api("dump", "uuid_dump", channel) }
-
-func encodeExists(channel string) order { return api("exists", "uuid_exists", channel) }
 
 // encodeUnkeep takes off what makes a leg ours.
 func encodeUnkeep(channel string) order {

@@ -1,6 +1,9 @@
 package freeswitch
 
 import (
+	"context"
+	"encoding/xml"
+	"io"
 	"strings"
 
 	"ringmaster/orchestrator"
@@ -110,4 +113,65 @@ func (b *book) registered(e *event) []orchestrator.Event {
 	d.reachable = reachable
 	b.devices[name] = d
 	return []orchestrator.Event{b.changed(name, d)}
+}
+
+// readPhones reads which users have a phone that answers.
+func readPhones(text string) (map[string]bool, error) {
+	out := map[string]bool{}
+	if !strings.HasPrefix(strings.TrimSpace(text), "<") {
+		return out, nil // No such profile, or none started yet.
+	}
+	var doc struct {
+		Registrations []struct {
+			User string `xml:"sip-auth-user"`
+			AOR  string `xml:"user"`
+			Ping string `xml:"ping-status"`
+		} `xml:"registrations>registration"`
+	}
+	dec := xml.NewDecoder(strings.NewReader(text))
+	dec.Strict = false
+	dec.CharsetReader = plainCharset
+	if err := dec.Decode(&doc); err != nil {
+		return nil, err
+	}
+	for _, r := range doc.Registrations {
+		user, _, _ := strings.Cut(r.AOR, "@")
+		if user == "" {
+			user = r.User
+		}
+		out[user] = out[user] || !strings.EqualFold(r.Ping, "Unreachable")
+	}
+	return out, nil
+}
+
+// plainCharset takes FreeSWITCH's ISO-8859-1 as it is: names of users are ASCII.
+func plainCharset(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+
+// watchAnew follows a change of the list and reports the new endpoints.
+func (c *session) watchAnew(ctx context.Context) error {
+	answers, err := c.ears.send(ctx, encodePhones(c.cfg.Profile))
+	if _, silent := unheard(err); silent {
+		return err
+	}
+	phones, err := readPhones(answers[0])
+	if err != nil {
+		return err
+	}
+	c.report(ctx, c.book.rewatch(phones, c.watched()), nil)
+	return nil
+}
+
+func (b *book) rewatch(phones map[string]bool, watched []string) (out []orchestrator.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old := b.devices
+	b.devices = map[string]device{}
+	for _, name := range watched {
+		d := device{reachable: phones[strings.TrimPrefix(name, "user/")], inUse: b.busy[name] > 0}
+		b.devices[name] = d
+		if was, known := old[name]; !known || was != d {
+			out = append(out, b.changed(name, d))
+		}
+	}
+	return out
 }

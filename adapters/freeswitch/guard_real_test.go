@@ -172,7 +172,7 @@ func TestOlderOrchestratorIssuesNoCommand(t *testing.T) {
 	}
 	newer := o.sw.cfg.Epoch + 1000
 	epochs.Store(newer)
-	if _, err := w.send(context.Background(), encodeGlobal(epochVariable, strconvEpoch(newer))); err != nil {
+	if _, err := w.send(context.Background(), encodeGlobal(epochVariable, epochText(newer))); err != nil {
 		t.Fatal(err)
 	}
 	lines.mu.Lock()

@@ -103,7 +103,7 @@ func (r *RequestStats) observe(took time.Duration) {
 func (c *counters) event(kind string, depth int) (first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stats.QueueMax = max(c.stats.QueueMax, depth)
+	c.stats.QueueDepth, c.stats.QueueMax = depth-1, max(c.stats.QueueMax, depth)
 	if c.stats.Events[kind] == 0 && len(c.stats.Events) >= maxKinds {
 		kind = "other"
 	}
