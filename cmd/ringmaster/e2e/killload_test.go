@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What a long run under load is: calls a second times the length of a talk are
+// up at any moment.
+const (
+	killEvery  = 220 * time.Millisecond
+	killTalk   = 10 * time.Second
+	killAgents = 70
+	killsLong  = 50
+	killsShort = 5
+	// established is how many talks a long run must have had to say something.
+	established = 1000
+)
+
+// TestKillUnderLoad kills ringmaster again and again while callers keep coming
+// and dozens talk. The phones say what became of each talk, the books and the
+// PBX's own log whether each call is told, once.
+func TestKillUnderLoad(t *testing.T) {
+	for _, kind := range []string{"asterisk", "freeswitch"} {
+		t.Run(kind, func(t *testing.T) { killUnderLoad(t, kind) })
+	}
+}
+
+func killUnderLoad(t *testing.T, kind string) {
+	kills, every, agents := killsShort, time.Second, 20
+	if *long {
+		kills, every, agents = killsLong, killEvery, killAgents
+	}
+	c := staffed(t, kind, agents)
+	const prefix = "+4930"
+	tr := c.drive(rhythm{every: every, talk: killTalk, number: "501", prefix: prefix})
+	time.Sleep(5 * time.Second) // the first of them talk
+	random := rand.New(rand.NewPCG(7, 8))
+	var back []time.Duration
+	for range kills {
+		time.Sleep(time.Duration(3000+random.IntN(3500)) * time.Millisecond)
+		killed := time.Now()
+		c.kill()
+		c.start()
+		for !c.connected() {
+			if time.Since(killed) > 30*time.Second {
+				t.Fatalf("not back after 30 s:\n%s", c.log())
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		back = append(back, time.Since(killed))
+	}
+	v := c.judge(t, tr.stop(), prefix, 30*time.Second)
+	slices.Sort(back)
+	t.Logf("%s, %d kills: %s; recovery p50 %s, p99 %s, most %s; load %s",
+		c.pbx.Version, kills, v, at(back, 0.5), at(back, 0.99), at(back, 1), load())
+	if *long && v.established < established {
+		t.Errorf("only %d talks", v.established)
+	}
+}
+
+// awayLong is how long the database is away in TestDatabaseAwayUnderLoad.
+const awayLong = 10 * time.Minute
+
+// TestDatabaseAwayUnderLoad: PostgreSQL stands still for ten minutes at five
+// calls a second.
+func TestDatabaseAwayUnderLoad(t *testing.T) {
+	needLong(t)
+	c := staffed(t, "asterisk", 25)
+	const prefix = "+4974"
+	tr := c.drive(rhythm{every: 200 * time.Millisecond, talk: 2 * time.Second, number: "501", prefix: prefix})
+	time.Sleep(5 * time.Second)
+	postmaster(t, c.dir, syscall.SIGSTOP)
+	begun := time.Now()
+	time.Sleep(awayLong)
+	postmaster(t, c.dir, syscall.SIGCONT)
+	away, mended := time.Since(begun), time.Now()
+	v := c.judge(t, tr.stop(), prefix, 2*time.Minute)
+	t.Logf("%s without a database: %s; all in the books %s after it came back; load %s",
+		away.Round(time.Second), v, time.Since(mended).Round(time.Second), load())
+}
