@@ -27,6 +27,20 @@ type row struct {
 
 func newRow() *row { return &row{seen: map[orchestrator.InstanceID]time.Time{}} }
 
+// look reads the row as somebody who is not on a wire.
+func (r *row) look() orchestrator.Lease {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return r.now()
+}
+
+// forget is a standby that has not been heard of for too long.
+func (r *row) forget(id orchestrator.InstanceID) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	delete(r.seen, id)
+}
+
 func (r *row) now() orchestrator.Lease {
 	l := r.lease
 	l.Left = time.Until(r.expires)
@@ -36,25 +50,26 @@ func (r *row) now() orchestrator.Lease {
 // wire is one process's way to the row.
 type wire struct {
 	*row
-	away  bool // nothing gets there
-	mute  bool // it gets there, and no answer comes back
-	delay time.Duration
+	away  atomic.Bool // nothing gets there
+	mute  atomic.Bool // it gets there, and no answer comes back
+	delay atomic.Int64
 }
 
 var errAway = &orchestrator.Error{Code: orchestrator.CodeUnavailable, Message: "the database is away"}
 
 // reach does something at the row, unless it cannot be reached.
 func (w *wire) reach(ctx context.Context, do func() error) error {
-	time.Sleep(w.delay / 2)
-	if w.away {
+	pause := time.Duration(w.delay.Load() / 2)
+	time.Sleep(pause)
+	if w.away.Load() {
 		<-ctx.Done()
 		return errAway
 	}
 	w.lock.Lock()
 	err := do()
 	w.lock.Unlock()
-	time.Sleep(w.delay / 2)
-	if w.mute || ctx.Err() != nil {
+	time.Sleep(pause)
+	if w.mute.Load() || ctx.Err() != nil {
 		<-ctx.Done()
 		return errAway
 	}
@@ -133,12 +148,12 @@ func TestALoneLeaderGoesOnWithoutTheDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{row: newRow()}
 		k, changes, _ := begin(t, w, "a")
-		w.away = true
+		w.away.Store(true)
 		time.Sleep(time.Hour)
 		if !k.may() || len(changes) != 0 {
 			t.Error("it stands still and nobody else can lead")
 		}
-		if w.now().Free() {
+		if w.look().Free() {
 			t.Error("another could lead")
 		}
 		if again, err := remember(pathOf(k)); err != nil || !again.Alone {
@@ -154,21 +169,21 @@ func TestALeaderThatPromisedStandsStillInTime(t *testing.T) {
 		k, changes, _ := begin(t, w, "a")
 		standBy(t, other, "b")
 		time.Sleep(2 * testTerm)
-		if !w.now().Yields || !k.yields() {
+		if !w.look().Yields || !k.yields() {
 			t.Fatal("no promise, and another stands by")
 		}
 		if again, err := remember(pathOf(k)); err != nil || again.Alone {
 			t.Errorf("after a restart it would lead without asking: %+v, %v", again, err)
 		}
-		w.away = true
-		if may := soon(t, changes); may || k.may() || w.now().Free() {
-			t.Errorf("may %v, and another may %v", k.may(), w.now().Free())
+		w.away.Store(true)
+		if may := soon(t, changes); may || k.may() || w.look().Free() {
+			t.Errorf("may %v, and another may %v", k.may(), w.look().Free())
 		}
 		time.Sleep(testTerm)
-		if !w.now().Free() {
+		if !w.look().Free() {
 			t.Error("the other may not lead either")
 		}
-		w.away = false // and nobody took it
+		w.away.Store(false) // and nobody took it
 		if may := soon(t, changes); !may || !k.may() {
 			t.Error("it does not go on")
 		}
@@ -182,12 +197,12 @@ func TestALeaderWhoseLeaseIsAnothersEnds(t *testing.T) {
 		k, _, ended := begin(t, w, "a")
 		standBy(t, other, "b")
 		time.Sleep(2 * testTerm)
-		w.away = true
+		w.away.Store(true)
 		time.Sleep(2 * testTerm)
 		if _, err := other.AcquireLease(t.Context(), "", orchestrator.LeaseClaim{Instance: orchestrator.Instance{ID: "b"}, Term: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
-		w.away = false
+		w.away.Store(false)
 		if err := <-ended; !errors.Is(err, errLost) || k.may() {
 			t.Errorf("%v, may %v", err, k.may())
 		}
@@ -202,14 +217,14 @@ func TestAPromiseIsTakenBackWhenTheDatabaseKnows(t *testing.T) {
 		k, _, _ := begin(t, w, "a")
 		standBy(t, w, "b")
 		time.Sleep(2 * testTerm)
-		delete(w.seen, "b")
+		w.forget("b")
 		for range 200 {
 			time.Sleep(20 * time.Millisecond)
-			if w.lease.Yields && !k.yields() {
+			if w.look().Yields && !k.yields() {
 				t.Fatal("free, and the row gives its lease away")
 			}
 		}
-		if k.yields() || w.lease.Yields {
+		if k.yields() || w.look().Yields {
 			t.Error("it is bound for ever")
 		}
 	})
@@ -335,7 +350,7 @@ func (f *fray) check(seed int) {
 		}
 	}
 	if len(who) > 1 {
-		f.t.Fatalf("seed %d: %s lead at once; the row is %+v", seed, who, f.row.now())
+		f.t.Fatalf("seed %d: %s lead at once; the row is %+v", seed, who, f.row.look())
 	}
 	f.led += len(who)
 	if who != "" && who != f.last {
@@ -350,5 +365,7 @@ func (f *fray) disturb() {
 		return
 	}
 	w := f.players[f.random.IntN(len(f.players))].wire
-	w.away, w.mute, w.delay = f.random.IntN(3) == 0, f.random.IntN(4) == 0, time.Duration(f.random.IntN(400))*time.Millisecond
+	w.away.Store(f.random.IntN(3) == 0)
+	w.mute.Store(f.random.IntN(4) == 0)
+	w.delay.Store(int64(f.random.IntN(400)) * int64(time.Millisecond))
 }
