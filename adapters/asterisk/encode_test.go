@@ -186,6 +186,21 @@ func FuzzEncodeOthers(f *testing.F) {
 		if text != "" || other != "" {
 			check(r, err, "POST", url.Values{"context": {text}, "extension": {other}, "priority": {"1"}}, "channels", id, "continue")
 		}
+		check(encodeRing(id), nil, "POST", nil, "channels", id, "ring")
+		check(encodeProgress(id), nil, "POST", nil, "channels", id, "progress")
+		check(encodeRecord(id), nil, "POST", url.Values{"name": {id}, "format": {"wav"}, "ifExists": {"fail"}}, "channels", id, "record")
+		check(encodeStopRecord(id), nil, "POST", nil, "recordings", "live", id, "stop")
+		check(encodeMask(id, false), nil, "POST", nil, "recordings", "live", id, "mute")
+		check(encodeMask(id, true), nil, "DELETE", nil, "recordings", "live", id, "mute")
+		check(encodeSpyBridge(id), nil, "POST", url.Values{"type": {"mixing"}, "name": {"v1,tap"}}, "bridges", id)
+		check(encodeReadVariable(id, text), nil, "GET", url.Values{"variable": {text}}, "channels", id, "variable")
+		r, err = encodeTap("rm", tap{on: id, id: other, spy: "in", whisper: "none"})
+		check(r, err, "POST", url.Values{"spy": {"in"}, "whisper": {"none"}, "app": {"rm"}, "appArgs": {"v1,tap"}}, "channels", id, "snoop", other)
+		r, err = encodeMute(id, orchestrator.Mute{Direction: orchestrator.Direction(text)})
+		check(r, err, "POST", url.Values{"direction": {text}}, "channels", id, "mute")
+		if err == nil && text != "in" && text != "out" {
+			t.Fatalf("direction %q was let through", text)
+		}
 		r, err = encodeJoin("b", id, other)
 		check(r, err, "POST", url.Values{"channel": {id + "," + other}}, "bridges", "b", "addChannel")
 		if err == nil && strings.Count(id+","+other, ",") != 1 {
@@ -197,6 +212,29 @@ func FuzzEncodeOthers(f *testing.F) {
 			if err == nil && (strings.ContainsAny(text, ":,\r\n\\ ") || dotted(text)) {
 				t.Fatalf("media %q was let through", text)
 			}
+		}
+	})
+}
+
+// Variables: refused, or one request that sets exactly that variable to exactly
+// that value, and nothing that Asterisk would evaluate.
+func FuzzEncodeVariable(f *testing.F) {
+	for _, text := range hostileTexts {
+		f.Add("1700000000.12", "customer", text)
+		f.Add("1700000000.12", text, "gold")
+	}
+	f.Fuzz(func(t *testing.T, id, name, value string) {
+		r, err := encodeSetVariable(id, name, value)
+		if err != nil || checkID("leg", id) != nil {
+			return
+		}
+		s := wire(t, r)
+		if s.method != "POST" || !slices.Equal(s.path, []string{"channels", id, "variable"}) || len(s.query) != 0 ||
+			len(s.body) != 2 || s.body["variable"] != "RM_"+name || s.body["value"] != value {
+			t.Fatalf("sent %+v", s)
+		}
+		if strings.ContainsAny(name, "(){}$,= ") || strings.ContainsAny(value, "${}[]()'\"\\,;|&<>") || strings.ContainsFunc(value, unicode.IsControl) {
+			t.Fatalf("variable %q = %q was let through", name, value)
 		}
 	})
 }

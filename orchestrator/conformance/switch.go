@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"testing"
 
 	"ringmaster/orchestrator"
@@ -21,7 +22,8 @@ func Switch(t *testing.T, h Harness) {
 		{"arrival", arrivals}, {"progress", progresses}, {"dial", dials}, {"sound", sounds}, {"bridge", bridges},
 		{"third party", thirds}, {"trunk", trunks}, {"transfer", transfers},
 		{"recording", recordings}, {"supervision", supervisions},
-		{"mute", mutes}, {"variable", variables}, {"machine", machines}, {"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
+		{"mute", mutes}, {"variable", variables}, {"machine", machines},
+		{"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.tests {
@@ -32,7 +34,7 @@ func Switch(t *testing.T, h Harness) {
 	t.Run("stream", func(t *testing.T) { stream(t, shared) })
 	shared.close(t, h.Stage())
 	t.Run("connection", func(t *testing.T) {
-		for _, c := range connections {
+		for _, c := range slices.Concat(connections, aways) {
 			t.Run(c.name, func(t *testing.T) {
 				d := open(t, h)
 				play(t, h, d, c)
