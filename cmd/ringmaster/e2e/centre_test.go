@@ -79,7 +79,12 @@ func newCentre(t testing.TB, kind string, agents int) *centre {
 	if testing.Short() {
 		t.Skip("end-to-end tests take minutes")
 	}
-	pbx := kinds[kind](t, agents)
+	return centreAt(t, kinds[kind](t, agents))
+}
+
+// centreAt is a centre at a PBX that runs, and ends it.
+func centreAt(t testing.TB, pbx *exchange) *centre {
+	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
 			saveLog(t, pbx.Logs())

@@ -194,7 +194,12 @@ func (c *centre) crowdOf(n int, rings time.Duration) {
 // calls 501, without wrap-up.
 func staffed(t *testing.T, kind string, n int) *centre {
 	t.Helper()
-	c := newCentre(t, kind, n)
+	return attend(t, newCentre(t, kind, n), n)
+}
+
+// attend starts ringmaster beside a PBX that runs.
+func attend(t *testing.T, c *centre, n int) *centre {
+	t.Helper()
 	c.start()
 	t.Cleanup(c.stop)
 	doc := c.document(n)
