@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -247,6 +248,23 @@ func TestTakeoverIsHeard(t *testing.T) {
 	}
 	o.sw.Resync()
 	expect[orchestrator.SwitchSynced](o, mark, nil)
+}
+
+// Whoever does not lead any more writes nothing, and says so.
+func TestFencedCommandIsRefused(t *testing.T) {
+	f := newFake(t)
+	var fenced atomic.Bool
+	o := f.open(func(c *Config) { c.May = func() bool { return !fenced.Load() } })
+	f.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	asked := len(f.requests(""))
+	fenced.Store(true)
+	if result, reason := o.do(orchestrator.SendDigits{Leg: fakeLeg, Digits: "1"}); result != orchestrator.ResultRejected {
+		t.Errorf("answered %s %s", result, reason)
+	}
+	if len(f.requests("")) != asked {
+		t.Error("it left all the same")
+	}
 }
 
 // A switch past its knee is left alone, and tried until it is fit again.

@@ -255,6 +255,9 @@ func (w *wire) put(text string, waits []chan string) error {
 		// A part may have left and been carried out: nobody gets an answer.
 		_ = w.fail(bare(err))
 	}
+	if errors.Is(err, errFenced) {
+		return err // Nothing has left.
+	}
 	return nil
 }
 
