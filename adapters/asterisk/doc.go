@@ -6,7 +6,8 @@
 // One session is one websocket. Its reader only copies messages into a bounded
 // queue; one goroutine takes them out in order, decodes them with the models
 // of CyCoreSystems/ari, and keeps a small book of the legs it must remember:
-// what was reported of them, which plays run, who ended them. Commands go over
+// what was reported of them, which plays and recordings run, who listens to
+// them, who ended them. Commands go over
 // HTTP from the goroutine that calls Do. The websocket, the HTTP client and the
 // delivery of events are our own, because those of CyCoreSystems/ari lose,
 // reorder and panic (library_test.go shows each defect and what happens here).
@@ -20,6 +21,13 @@
 //   - A leg ends with exactly one LegEnded. A Dial that was not accepted leaves
 //     no leg and no events behind.
 //   - A leg hung up while it is being made never rings.
+//   - A phone's REFER is asked for, not done, and answered only when Asterisk is
+//     through with it (see sayTransfer: earlier would end the PBX).
+//   - A recording is two files of one sound each, and is found again after a
+//     restart of ours. A mask is ordered once per side; one whose fate is not
+//     known ends the recording, because a second order would un-mask.
+//   - Taps, the snoop channels that recording and supervision hang on a leg, are
+//     never told as legs, nor their bridges as bridges.
 //   - Another orchestrator's takeover ends all commands until Resync is called.
 //
 // The package refuses to decide anything about calls, to keep state beyond the

@@ -9,12 +9,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"ringmaster/orchestrator"
 )
 
-// request is one ARI request. Only the functions of this file make one: ids
+// request is one ARI request. Only the encode functions make one: ids
 // are path-escaped, scalars are validated against a pattern and go into the
 // query, and text of others' making goes into the JSON body, where no
 // character has a meaning.
@@ -163,60 +162,6 @@ func encodeStamp(channel, stamp string) (request, error) {
 		name: "stamp", method: http.MethodPost, path: at("channels", channel, "variable"),
 		query: url.Values{"variable": {stampVariable}, "value": {stamp}},
 	}, nil
-}
-
-func encodeRing(channel string) request {
-	return request{name: "ring", method: http.MethodPost, path: at("channels", channel, "ring")}
-}
-
-// encodeProgress sends SIP 183; Asterisk has it since 20.16 and 22.6.
-func encodeProgress(channel string) request {
-	return request{name: "progress", method: http.MethodPost, path: at("channels", channel, "progress")}
-}
-
-func encodeMute(channel string, m orchestrator.Mute) (request, error) {
-	if m.Direction != orchestrator.MuteIn && m.Direction != orchestrator.MuteOut {
-		return request{}, errors.New("direction is neither in nor out")
-	}
-	r := request{
-		name: "mute", method: http.MethodPost, path: at("channels", channel, "mute"),
-		query: url.Values{"direction": {string(m.Direction)}},
-	}
-	if m.Off {
-		r.name, r.method = "unmute", http.MethodDelete
-	}
-	return r, nil
-}
-
-// encodeFunction writes to a function of a leg that we name ourselves.
-func encodeFunction(channel, function, value string) request {
-	return request{
-		name: "set_variable", method: http.MethodPost, path: at("channels", channel, "variable"),
-		body: asJSON(map[string]string{"variable": function, "value": value}),
-	}
-}
-
-// variablePrefix begins every variable that SetVariable and ReadVariable reach:
-// no function of Asterisk and no variable of its own does.
-const variablePrefix = stampVariable + "_"
-
-func encodeSetVariable(channel, name, value string) (request, error) {
-	if !variablePattern.MatchString(name) {
-		return request{}, errors.New("variable name is not 1 to 32 letters, digits and _")
-	}
-	if !utf8.ValidString(value) || len(value) > maxValue || !valuePattern.MatchString(value) {
-		return request{}, errors.New("variable value holds more than letters, digits, spaces and . : @ + * # / = _ -")
-	}
-	return encodeFunction(channel, variablePrefix+name, value), nil
-}
-
-// encodeReadVariable reads a variable or function of a leg. name is one of ours
-// or validated; Asterisk would evaluate any.
-func encodeReadVariable(channel, name string) request {
-	return request{
-		name: "read_variable", method: http.MethodGet, path: at("channels", channel, "variable"),
-		query: url.Values{"variable": {name}},
-	}
 }
 
 // The epoch is a global variable of the switch, one per application. It is
@@ -370,52 +315,6 @@ func encodeCloseBridge(bridge string) request {
 	return request{name: "close_bridge", method: http.MethodDelete, path: at("bridges", bridge)}
 }
 
-// tap is a snoop channel: it hears one leg and may speak into it.
-type tap struct {
-	on, id       string // the leg's channel and the tap's own
-	spy, whisper string // "in", "out", "both" or "none", seen from the leg
-}
-
-func encodeTap(app string, t tap) (request, error) {
-	if err := checkID("tap", t.id); err != nil {
-		return request{}, err
-	}
-	return request{
-		name: "tap", method: http.MethodPost, path: at("channels", t.on, "snoop", t.id),
-		query: url.Values{"spy": {t.spy}, "whisper": {t.whisper}, "app": {app}, "appArgs": {argsTap}},
-	}, nil
-}
-
-// encodeRecord records a tap under its own name.
-func encodeRecord(name string) request {
-	return request{
-		name: "record", method: http.MethodPost, path: at("channels", name, "record"),
-		query: url.Values{"name": {name}, "format": {"wav"}, "ifExists": {"fail"}},
-	}
-}
-
-func encodeStopRecord(name string) request {
-	return request{name: "stop_record", method: http.MethodPost, path: at("recordings", "live", name, "stop")}
-}
-
-// encodeMask is not idempotent on Asterisk: see recording.
-func encodeMask(name string, off bool) request {
-	r := request{name: "mask", method: http.MethodPost, path: at("recordings", "live", name, "mute")}
-	if off {
-		r.name, r.method = "unmask", http.MethodDelete
-	}
-	return r
-}
-
-// encodeSpyBridge makes the bridge of a supervisor. Its name is no stamp, so it
-// is nobody's talk.
-func encodeSpyBridge(id string) request {
-	return request{
-		name: "bridge", method: http.MethodPost, path: at("bridges", id),
-		query: url.Values{"type": {"mixing"}, "name": {argsTap}},
-	}
-}
-
 // encodeSubscribe asks for the events of sources that are already validated.
 func encodeSubscribe(app string, sources ...string) request {
 	return request{
@@ -439,20 +338,6 @@ func encodeFilter(app string) request {
 	return request{
 		name: "filter", method: http.MethodPut, path: at("applications", app, "eventFilter"),
 		body: asJSON(map[string]any{"disallowed": unread}),
-	}
-}
-
-// What a phone can be told of its REFER. It becomes the NOTIFY of SIP 200 or
-// 603, and ends the subscription that came with the REFER (RFC 3515 2.4.4).
-const (
-	transferDone    = "channel_answered"
-	transferRefused = "channel_declined"
-)
-
-func encodeTransferProgress(channel, progress string) request {
-	return request{
-		name: "transfer_progress", method: http.MethodPost, path: at("channels", channel, "transfer_progress"),
-		query: url.Values{"states": {progress}},
 	}
 }
 

@@ -277,24 +277,6 @@ func (b *book) snapshotLegs(bridges []ari.BridgeData) []orchestrator.SnapshotLeg
 	return out
 }
 
-// recordingsOf lists the recordings of a leg, in the order of their ids.
-func (b *book) recordingsOf(id orchestrator.LegID) (out []orchestrator.RecordingID) {
-	for _, r := range b.recordings {
-		if r.leg == id && !r.quiet {
-			out = append(out, r.id)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-func (b *book) supervisedBy(id orchestrator.LegID) orchestrator.LegID {
-	if x := b.spies[id]; x != nil {
-		return x.target
-	}
-	return ""
-}
-
 // sweep removes our empty bridges, which would outlive every call and keep the
 // application alive, and returns the others. One that Connect is filling right
 // now is left alone.

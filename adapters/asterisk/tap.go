@@ -3,6 +3,7 @@ package asterisk
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,6 +137,24 @@ func tappedBy(name string) string {
 	name = strings.TrimPrefix(name, "Snoop/")
 	if i := strings.LastIndexByte(name, '-'); i >= 0 {
 		return name[:i]
+	}
+	return ""
+}
+
+// recordingsOf lists the recordings of a leg, in the order of their ids.
+func (b *book) recordingsOf(id orchestrator.LegID) (out []orchestrator.RecordingID) {
+	for _, r := range b.recordings {
+		if r.leg == id && !r.quiet {
+			out = append(out, r.id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (b *book) supervisedBy(id orchestrator.LegID) orchestrator.LegID {
+	if x := b.spies[id]; x != nil {
+		return x.target
 	}
 	return ""
 }
