@@ -55,6 +55,10 @@ type FreeSWITCHConfig struct {
 	// LinkPassword is what the other switch proves with, as user "link", that it
 	// may bring calls into rm-link; empty keeps everybody out.
 	LinkPassword string
+	// Bench loads mod_callcenter with all agents as its phones, to be measured
+	// beside Ringmaster; callers reach it by BenchExtension. Ringmaster must not
+	// have the same phones at work meanwhile.
+	Bench bool
 	// Edit changes a configuration file just before it is written, so that a
 	// test can run a bad one. Names are paths below etc; nil changes nothing.
 	Edit func(name, text string) string

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"os"
@@ -127,21 +128,25 @@ func (f *FreeSWITCH) render(cfg FreeSWITCHConfig) (map[string]string, error) {
 	for path, p := range map[string]*page{
 		"autoload_configs/event_socket.conf.xml": f.socket(),
 		"autoload_configs/switch.conf.xml":       f.limits(),
-		"autoload_configs/modules.conf.xml":      f.modules(),
+		"autoload_configs/modules.conf.xml":      f.modules(cfg),
 		"autoload_configs/local_stream.conf.xml": f.streams(),
 		"autoload_configs/acl.conf.xml":          f.lists(),
 		"sip_profiles/internal.xml":              f.profile(cfg),
 		"sip_profiles/internal/trunk.xml":        f.gateway("gateway.xml", "192.0.2.10:5060", cfg.TrunkContact),
 		"sip_profiles/internal/link.xml":         f.gateway("link.xml", "192.0.2.20:5060", cfg.LinkContact),
 		"directory/default.xml":                  f.directory(cfg),
-		"dialplan/ringmaster.xml":                shippedXML("dialplan.xml"),
+		"dialplan/ringmaster.xml":                f.dialplan(cfg),
 	} {
 		if p.err != nil {
 			return nil, p.err
 		}
 		files[path] = p.text
 	}
-	for name, text := range ownXML {
+	own := maps.Clone(ownXML)
+	if cfg.Bench {
+		own["callcenter.conf"] = f.callcenter()
+	}
+	for name, text := range own {
 		files["autoload_configs/"+name+".xml"] = fmt.Sprintf("<configuration name=%q>%s</configuration>\n", name, text)
 	}
 	return files, nil
@@ -185,10 +190,45 @@ func (f *FreeSWITCH) limits() *page {
 
 // modules is the shipped list, used as the only one, which shows that it is
 // complete. The lab adds what only it needs.
-func (f *FreeSWITCH) modules() *page {
+func (f *FreeSWITCH) modules(cfg FreeSWITCHConfig) *page {
 	p := shippedXML("modules.conf.xml")
-	p.swap("  </modules>", "    <load module=\"mod_loopback\"/>\n  </modules>")
+	own := "    <load module=\"mod_loopback\"/>\n"
+	if cfg.Bench {
+		own += "    <load module=\"mod_callcenter\"/>\n"
+	}
+	p.swap("  </modules>", own+"  </modules>")
 	return p
+}
+
+func (f *FreeSWITCH) dialplan(cfg FreeSWITCHConfig) *page {
+	p := shippedXML("dialplan.xml")
+	if cfg.Bench {
+		p.swap(`    <extension name="rm-in">`, `    <extension name="bench">
+      <condition field="destination_number" expression="^`+BenchExtension+`$">
+        <action application="answer"/>
+        <action application="callcenter" data="`+benchQueue+`"/>
+      </condition>
+    </extension>
+    <extension name="rm-in">`)
+	}
+	return p
+}
+
+const benchQueue = "bench@default"
+
+// callcenter is the queue to be measured: the longest idle agent, no wrap-up.
+func (f *FreeSWITCH) callcenter() string {
+	var agents, tiers strings.Builder
+	for _, a := range f.Agents {
+		name := a.Number + "@" + f.Domain
+		fmt.Fprintf(&agents, `<agent name=%q type="callback" contact="[leg_timeout=20]user/%s" status="Available" max-no-answer="0" wrap-up-time="0" reject-delay-time="1" busy-delay-time="1"/>`+"\n", name, name)
+		fmt.Fprintf(&tiers, `<tier agent=%q queue=%q level="1" position="1"/>`+"\n", name, benchQueue)
+	}
+	return fmt.Sprintf(`<settings/><queues><queue name=%q>
+  <param name="strategy" value="longest-idle-agent"/><param name="moh-sound" value="local_stream://%s"/>
+  <param name="time-base-score" value="queue"/><param name="tier-rules-apply" value="false"/>
+  <param name="max-wait-time" value="0"/><param name="abandoned-resume-allowed" value="false"/>
+  </queue></queues><agents>%s</agents><tiers>%s</tiers>`, benchQueue, FreeSWITCHMusic, &agents, &tiers)
 }
 
 func (f *FreeSWITCH) streams() *page {
@@ -257,5 +297,5 @@ var ownXML = map[string]string{
   <mappings><map name="all" value="info,notice,warning,err,crit,alert"/></mappings></profile></profiles>`,
 	"conference.conf": `<profiles><profile name="default"><param name="rate" value="8000"/><param name="interval" value="20"/></profile></profiles>`,
 	"timezones.conf":  `<timezones/>`,
-	"callcenter.conf": `<settings/><queues/><agents/><tiers/>`, // Read only where a test loads mod_callcenter.
+	"callcenter.conf": `<settings/><queues/><agents/><tiers/>`, // For a test that loads mod_callcenter by itself.
 }

@@ -241,3 +241,56 @@ func TestShippedEventSocketRefusesEverybody(t *testing.T) {
 		}
 	}
 }
+
+// The queue to measure beside Ringmaster: the known music, then the desk phone.
+func TestFreeSWITCHBenchQueuePlaysTheKnownToneAndRings(t *testing.T) {
+	f := openFreeSWITCH(t, lab.FreeSWITCHConfig{Agents: 1, Bench: true})
+	caller := plug(t, phone.Config{User: "caller", Registrar: f.SIPAddr, ListenHost: lab.CallerIP, ToneHz: 1200})
+	out, err := caller.Dial(t.Context(), lab.BenchExtension, phone.DialOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Ear().WaitTone(within(t, 10*time.Second), lab.MusicHz, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	agent := desk(t, f, 0, 800)
+	if _, err := agent.WaitCall(within(t, 15*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Ear().WaitTone(within(t, 5*time.Second), 800, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What a test does to a switch: stand still, die, come back with the same
+// ports and registrations.
+func TestFreeSWITCHFreezesDiesAndComesBack(t *testing.T) {
+	f := openFreeSWITCH(t, lab.FreeSWITCHConfig{Agents: 1})
+	agent := desk(t, f, 0, 800)
+	if err := f.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := f.CLI("status"); err == nil {
+		t.Errorf("frozen, and it answers %q", out)
+	}
+	if err := f.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	before, pid := ask(t, f, "global_getvar core_uuid"), f.PID()
+	f.Kill()
+	if f.PID() != 0 {
+		t.Error("killed, and it runs")
+	}
+	if err := f.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if f.PID() == pid || ask(t, f, "global_getvar core_uuid") == before {
+		t.Error("the same process is back")
+	}
+	if got := ask(t, f, "originate {origination_uuid=b1}user/1001@%s &park()", f.Domain); !strings.HasPrefix(got, "+OK") {
+		t.Errorf("the phone that had registered before cannot be rung: %s", got)
+	}
+	if _, err := agent.WaitCall(within(t, 5*time.Second)); err != nil {
+		t.Error(err)
+	}
+}
