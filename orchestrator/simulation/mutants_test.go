@@ -147,7 +147,6 @@ var ofTheFloor = []mutant{
 	{"colleagues count in the service level", "floor/apply_call.go", "if !c.Internal {\n\t\tmetrics.Offered", "if true {\n\t\tmetrics.Offered", ""},
 	{"a phone that dials is offered calls", "floor/apply_agent.go", " || len(ph.Dialled) > 0:", ":", ""},
 	{"talking to a colleague is talking to a customer", "floor/apply_call.go", "a.Talking, a.Inside, a.Queue, a.Misses = !c.Internal, c.Internal,", "a.Talking, a.Inside, a.Queue, a.Misses = true, false,", ""},
-	{"a leg whose arrival is told late arrives twice", "floor/floor.go", "if !f.gone(e.Switch, e.Leg) {", "if true {", "2447"},
 	{"the lesser call for the better agent", "floor/match.go", "if next.Call == w.Call {", "if true {", ""},
 }
 
