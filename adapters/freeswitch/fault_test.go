@@ -272,7 +272,7 @@ func TestOverloadIsToldAndOver(t *testing.T) {
 	f := newFake(t)
 	o := f.open(func(c *Config) { c.CreateWait = 50 * time.Millisecond })
 	var slow sync.WaitGroup
-	delay := 400 * time.Millisecond
+	delay := brokenCreate + 100*time.Millisecond
 	var mu sync.Mutex
 	f.on("bgapi", func(args string) string {
 		_, leg, _ := strings.Cut(args, "Job-UUID: ")
@@ -311,5 +311,50 @@ func TestOverloadIsToldAndOver(t *testing.T) {
 	expect(o, 0, func(e orchestrator.SwitchOverloaded) bool { return !e.Over })
 	if _, reason := o.do(dialOf(newID())); reason != "" {
 		t.Errorf("fit again, a dial was refused: %s", reason)
+	}
+}
+
+// Legs that are merely slow lower the pace and stop nothing.
+func TestSlowLegsDoNotStopDialling(t *testing.T) {
+	g := newGate(40, 10)
+	now := time.Unix(0, 0)
+	for range 100 {
+		now = now.Add(time.Second)
+		if !g.enter(t.Context(), now) {
+			t.Fatal("refused")
+		}
+		if over, changed := g.leave(2*slowCreate, now); over || changed {
+			t.Fatal("overloaded by what is merely slow")
+		}
+	}
+	if g.rate() != 5 {
+		t.Errorf("the rate is %v, want an eighth of 40", g.rate())
+	}
+	for range 60 {
+		now = now.Add(time.Second)
+		g.enter(t.Context(), now)
+		g.leave(time.Millisecond, now)
+	}
+	if g.rate() != 40 {
+		t.Errorf("the rate came back to %v, want 40", g.rate())
+	}
+}
+
+// Whoever hears of an overload may stop dialling; it is over all the same.
+func TestOverloadEndsWithoutDials(t *testing.T) {
+	g := newGate(40, 10)
+	now := time.Unix(0, 0)
+	for range strikesMost {
+		g.enter(t.Context(), now)
+		g.leave(2*brokenCreate, now)
+	}
+	if g.enter(t.Context(), now.Add(probeEvery)) {
+		g.leave(2*brokenCreate, now)
+	}
+	if g.enter(t.Context(), now.Add(probeEvery+time.Millisecond)) || g.calm(now.Add(calmAfter-1)) {
+		t.Error("it is over at once")
+	}
+	if !g.calm(now.Add(calmAfter)) || !g.enter(t.Context(), now.Add(calmAfter)) {
+		t.Error("it is never over")
 	}
 }

@@ -290,6 +290,9 @@ func (c *session) lookAfter(ctx context.Context) error {
 		}
 		now := time.Now()
 		c.beat(ctx, now)
+		if c.creates.calm(now) {
+			c.overloaded(false)
+		}
 		out, todo := c.book.overdue(now)
 		c.book.mu.Lock()
 		c.book.post(out...)
