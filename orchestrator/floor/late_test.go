@@ -21,5 +21,4 @@ func TestALegWhoseArrivalIsToldAfterItsEndOpensNothing(t *testing.T) {
 			t.Errorf("%s is taken twice: %+v", e.Dialled, again)
 		}
 	}
-	d.folded()
 }
