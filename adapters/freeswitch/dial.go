@@ -86,6 +86,15 @@ func (s *Switch) await(ctx context.Context, over <-chan struct{}, l *leg) string
 	case <-l.started.c:
 		return s.made(l)
 	case <-l.cancelled.c:
+		// FreeSWITCH may not have begun yet: it is hung up once it has, so that
+		// after our answer the phone does not ring any more.
+		select {
+		case <-l.started.c:
+		case <-l.failed.c:
+		case <-over:
+		case <-ctx.Done():
+		case <-late.C:
+		}
 		return ReasonHungUp
 	case <-l.failed.c:
 		return s.notMade(l)

@@ -186,10 +186,15 @@ func TestGivenUpLegNeverLives(t *testing.T) {
 	})
 	eventually(t, "the dial is out", func() bool { return len(f.requests("bgapi")) == 1 })
 	o.must(orchestrator.Hangup{Leg: orchestrator.LegID(leg), Cause: 16})
+	created := eventText("CHANNEL_CREATE", "Unique-ID", leg, "variable_rm_stamp", dialOf(leg).Stamp.String())
+	f.send(created)
 	answered.Wait()
-	kills := len(f.requests("uuid_kill"))
-	f.send(eventText("CHANNEL_CREATE", "Unique-ID", leg, "variable_rm_stamp", dialOf(leg).Stamp.String()))
-	eventually(t, "it is hung up", func() bool { return len(f.requests("uuid_kill "+leg)) > kills })
+	kills := len(f.requests("uuid_kill " + leg))
+	if kills != 1 {
+		t.Errorf("hung up %d times", kills)
+	}
+	f.send(created) // It was not there yet when it was hung up.
+	eventually(t, "it is hung up again", func() bool { return len(f.requests("uuid_kill "+leg)) > kills })
 	if n := count(o, 0, func(e orchestrator.LegEnded) bool { return true }); n != 0 {
 		t.Error("its end was told")
 	}

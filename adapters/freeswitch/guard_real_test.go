@@ -230,8 +230,8 @@ func TestStuckReceiverDoesNotFreezeTheSwitch(t *testing.T) {
 	defer func() { _ = w.fail(errClosed); <-gone }()
 	began, fired := time.Now(), 0
 	event := order{name: "event", text: "sendevent CUSTOM\nEvent-Subclass: sofia::register\nfrom-user: nobody\n\n"}
-	for range 55 { // 110 000 events: past the 100 000 of FreeSWITCH's queue.
-		batch := make([]order, 2000)
+	for range 220 { // 110 000 events: past the 100 000 of FreeSWITCH's queue.
+		batch := make([]order, 500)
 		for i := range batch {
 			batch[i] = event
 		}
