@@ -256,8 +256,9 @@ func (f *Floor) applyAnswered(d o.LegAnswered) {
 		f.takeUp(c.Offer)
 		f.touch(c)
 	}
-	if c := f.Calls[d.Call]; c != nil && c.Link != nil && c.Link.Out == d.Leg {
-		c.Link.Up = true
+	if c := f.Calls[d.Call]; c != nil && c.Link != nil {
+		c.Link.Up = c.Link.Up || c.Link.Out == d.Leg
+		c.Link.Met = c.Link.Met || c.Link.In == d.Leg
 	}
 }
 

@@ -157,7 +157,6 @@ func (f *Floor) closeAgent(c *call, l *leg, e o.LegEnded, closed o.LegClosed) {
 	case c.Offer != nil && c.Offer.Leg == l.ID && c.Offer.Answered:
 		// Hung up before the caller was there: the agent's own doing.
 		f.emit(closed)
-		f.separate(c)
 		f.offerOver(c, failure{outcome: o.OfferRejected, cause: e.Cause, sip: e.SIP})
 		f.waitOn(c)
 	case c.Offer != nil && c.Offer.Leg == l.ID:
@@ -192,7 +191,7 @@ func offerOutcome(e o.LegEnded, rang bool) o.OfferOutcome {
 	return outcomeOf(e.Cause, e.SIP, rang)
 }
 
-// separate takes a caller out of the bridge of an offer that came to nothing.
+// separate takes a caller out of a bridge that is to go.
 func (f *Floor) separate(c *call) {
 	if l := f.Legs[c.Leg]; l != nil && l.Bridge != "" {
 		f.order(c, o.Separate{Leg: c.Leg, Bridge: l.Bridge})

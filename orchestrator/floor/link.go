@@ -16,7 +16,8 @@ type link struct {
 	In  o.LegID    // on the other, in a bridge with the agent; "" until it arrives
 	To  o.SwitchID // the other
 	Far o.BridgeID // the bridge there
-	Up  bool       // answered: Out may be in a bridge with the caller
+	Up  bool       // Out is answered: it may be in a bridge with the caller
+	Met bool       // In is answered: it may be in Far with the agent
 }
 
 // bridged reports whether a bridge on the call's own switch can have been
@@ -102,7 +103,6 @@ func (f *Floor) linkOffered(e o.LegOffered) {
 	f.emit(o.LegStarted{Call: c.ID, Leg: e.Leg, Switch: e.Switch, Role: o.RoleLink, Endpoint: e.Endpoint, SIPCall: e.SIPCall})
 	f.order(c, o.Claim{Leg: e.Leg, Stamp: f.stamp(c.ID, e.Leg, o.RoleLink)})
 	f.order(c, o.Answer{Leg: e.Leg})
-	f.connectFar(c, c.Offer.Leg)
 }
 
 // ticketed is the call whose link has arrived, nil when nobody waits for it.
@@ -125,11 +125,17 @@ func (f *Floor) connectFar(c *call, agent o.LegID) {
 	})
 }
 
-// linkUp is an end of a link answered: the near one, because the far one is
-// answered by us.
+// linkUp is an end of a link answered: each joins its side when its switch has
+// said so, and not before (see agentLegUp).
 func (f *Floor) linkUp(c *call, id o.LegID) {
-	if c != nil && c.Link != nil && c.Link.Out == id && c.Offer != nil && c.Ending == nil {
+	if c == nil || c.Link == nil || c.Offer == nil || c.Ending != nil {
+		return
+	}
+	switch id {
+	case c.Link.Out:
 		f.connect(c, id, string(c.ID))
+	case c.Link.In:
+		f.connectFar(c, c.Offer.Leg)
 	}
 }
 
@@ -145,7 +151,7 @@ func (f *Floor) dropLink(c *call, reason string) {
 			f.order(c, o.Hangup{Leg: id, Cause: o.CauseNormal})
 		}
 	}
-	if lk.In != "" { // else it was not made yet
+	if lk.Met { // else it was not made yet
 		f.command(lk.To, string(c.ID), o.CloseBridge{Bridge: lk.Far})
 	}
 }

@@ -29,6 +29,7 @@ func (f *Floor) offerOver(c *call, how failure) {
 	if delay = max(delay, how.rest); delay > 0 {
 		notBefore = f.At.Add(delay.Duration())
 	}
+	f.unmake(c)
 	if f.Legs[of.Leg] != nil {
 		f.order(c, o.Hangup{Leg: of.Leg, Cause: hangupCause(how.outcome)})
 	}
@@ -44,6 +45,22 @@ func (f *Floor) offerOver(c *call, how failure) {
 	if direct && c.Ending == nil {
 		f.notReached(c, how.outcome)
 	}
+}
+
+// unmake closes the bridge of an offer that was answered and came to nothing.
+// Nobody else would: the call never had it.
+func (f *Floor) unmake(c *call) {
+	of := c.Offer
+	if !of.Answered || !f.bridged(c) {
+		return
+	}
+	if agent := f.Legs[of.Leg]; c.Link == nil && agent != nil && agent.Switch != c.Switch {
+		return // the link was not even opened
+	}
+	if c.Ending == nil && f.inBridge(c.Leg, of.Bridge) {
+		f.order(c, o.Separate{Leg: c.Leg, Bridge: of.Bridge})
+	}
+	f.order(c, o.CloseBridge{Bridge: of.Bridge})
 }
 
 // rang is how long the phone has rung.
@@ -207,18 +224,8 @@ const trouble = o.Millis(2000)
 // switch could not join them. The caller waits on; the agent is not to blame.
 func (f *Floor) connectFailed(c *call) {
 	f.ask(o.Resync{Switch: c.Switch})
-	bridge := c.Offer.Bridge
 	if lk := c.Link; lk != nil {
 		f.ask(o.Resync{Switch: lk.To})
-	}
-	if !f.bridged(c) {
-		bridge = ""
-	}
-	if f.inBridge(c.Leg, bridge) {
-		f.order(c, o.Separate{Leg: c.Leg, Bridge: bridge})
-	}
-	if bridge != "" {
-		f.order(c, o.CloseBridge{Bridge: bridge})
 	}
 	f.offerOver(c, failure{outcome: o.OfferCancelled, cause: o.CauseNormal, rest: trouble})
 	f.waitOn(c)
