@@ -63,8 +63,11 @@ bench: ## Run the benchmarks the README quotes
 sim: ## Simulate 10,000 seeds of calls, faults and restarts
 	$(GO) test -count=1 -timeout 60m ./orchestrator/simulation -sim.seeds=10000
 
+matrix: ## Break things under load on both real switches, and load them until they are slow (40 minutes, alone on the machine)
+	$(GO) test -count=1 -v -timeout 90m -run 'UnderLoad|TestTakeOver|TestHandOver|TestLoad' ./cmd/ringmaster/e2e -long -e2e.takeovers=12
+
 clean: ## Remove what was built; the Asterisk root in .lab stays
 	rm -rf $(BIN) $(CONSOLE)/node_modules
 	find $(CONSOLE)/dist -mindepth 1 ! -name README -delete
 
-.PHONY: help demo test check build console console-test generate lint docker bench sim clean
+.PHONY: help demo test check build console console-test generate lint docker bench sim matrix clean

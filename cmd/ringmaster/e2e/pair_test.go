@@ -299,8 +299,3 @@ func (p *pair) follow(since time.Time) time.Duration {
 	p.centre = next
 	return took
 }
-
-func (p *pair) attached() bool {
-	l := p.live()
-	return len(l.Switches) > 0 && l.Switches[0].Attached
-}
