@@ -59,6 +59,9 @@ type Capabilities struct {
 	Supervision bool `json:"supervision"`
 	// StereoFile: a recording is one file of two channels, not two files.
 	StereoFile bool `json:"stereo_file"`
+	// RecordsEveryAgent: what the leg hears stays in its recording when it is
+	// joined with another; otherwise that side may fall silent from then on.
+	RecordsEveryAgent bool `json:"records_every_agent"`
 	// ListsRecordings: running recordings are found again after a restart of
 	// ours, in SnapshotLeg.Recordings.
 	ListsRecordings bool `json:"lists_recordings"`

@@ -15,9 +15,11 @@ import (
 // follow the leg wherever it goes.
 //
 // What the leg hears is lost to them from the second agent on in half of all
-// calls, unless codecs.conf has genericplc_on_equal_codecs (seen on 22.10.1):
-// the tap decodes packets of one agent after the other with one decoder, which
-// takes sequence numbers that go back for late packets.
+// calls (seen on 22.10.1; Capabilities.RecordsEveryAgent is false): the tap
+// decodes the packets of one agent after the other with one decoder, which takes
+// sequence numbers that go back for late packets. Having Asterisk pass decoded
+// sound (genericplc_on_equal_codecs in codecs.conf) mends that and brings the
+// same fault into the talk itself after a hold or a third party: do not.
 //
 // The taps and the files are named after the recording, because Asterisk does
 // not list recordings: after a restart of ours the taps are found among the

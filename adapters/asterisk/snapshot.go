@@ -167,7 +167,7 @@ func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestra
 	present := map[orchestrator.LegID]bool{}
 	for i := range pic.channels {
 		c := &pic.channels[i]
-		away := c.DialplanSpot.Context == b.detection && !c.in(app)
+		away := b.away(c) && !c.in(app)
 		if !c.in(app) && !away || strings.Join(c.args(), ",") == argsTap {
 			continue
 		}
@@ -223,10 +223,15 @@ func (b *book) unsettle() {
 	}
 }
 
+// away reports whether a channel is where DetectMachine sends legs.
+func (b *book) away(c *channel) bool {
+	return b.detection != "" && c.DialplanSpot.Context == b.detection
+}
+
 // describe fills in what the floor is told of a leg it does not know.
 func (b *book) describe(l *leg, c *channel) {
 	entry, number, ours := readArgs(c.args())
-	l.dialled = ours || isDetection(c.args()) || c.DialplanSpot.Context == b.detection
+	l.dialled = ours || isDetection(c.args()) || b.away(c)
 	l.music, l.wishes = true, true // What cannot be read may be so.
 	l.entry, l.number, l.caller, l.endpoint = entry, number, partyOf(&c.Caller), endpointOf(c.Name)
 }

@@ -81,7 +81,7 @@ func (p *page) cut(mark string) string {
 
 // render returns every file of the etc folder by name.
 func (a *Asterisk) render() (map[string]string, error) {
-	pages := []*page{a.http(), a.ari(), a.pjsip(), a.extensions(), a.queues(), a.music(), a.logger(), a.modules(), a.options(), shipped("codecs.conf")}
+	pages := []*page{a.http(), a.ari(), a.pjsip(), a.extensions(), a.queues(), a.music(), a.logger(), a.modules(), a.options()}
 	files := a.ownFiles()
 	for _, p := range pages {
 		if p.err != nil {

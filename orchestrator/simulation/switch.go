@@ -110,7 +110,7 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
 		Kind: "simulated", Version: "1", ExactEndedBy: true,
 		AsksAttended: !s.Quirks.DoesAttended, TalksWhileAsked: !s.Quirks.PartsWhileAsked,
-		Recording: true, StereoFile: true, ListsRecordings: true, Supervision: true, DetectsMachine: !s.Quirks.NoDetection,
+		Recording: true, StereoFile: true, RecordsEveryAgent: true, ListsRecordings: true, Supervision: true, DetectsMachine: !s.Quirks.NoDetection,
 	}
 }
 
