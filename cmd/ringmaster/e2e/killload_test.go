@@ -55,12 +55,16 @@ func killUnderLoad(t *testing.T, kind string) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		back = append(back, time.Since(killed))
+		if end, ok := t.Deadline(); ok && time.Until(end) < 2*time.Minute {
+			t.Errorf("only %d of %d kills before the time is over", len(back), kills)
+			break
+		}
 		t.Logf("kill %d: back after %s, load %s", i+1, back[i].Round(time.Millisecond), load())
 	}
 	v := c.judge(t, tr.stop(), prefix, 30*time.Second)
 	slices.Sort(back)
 	t.Logf("%s, %d kills: %s; recovery p50 %s, p99 %s, most %s; load %s",
-		c.pbx.Version, kills, v, at(back, 0.5), at(back, 0.99), at(back, 1), load())
+		c.pbx.Version, len(back), v, at(back, 0.5), at(back, 0.99), at(back, 1), load())
 	if *long && v.established < established {
 		t.Errorf("only %d talks", v.established)
 	}
@@ -81,8 +85,7 @@ func TestDatabaseAwayUnderLoad(t *testing.T) {
 	begun := time.Now()
 	time.Sleep(awayLong)
 	postmaster(t, c.dir, syscall.SIGCONT)
-	away, mended := time.Since(begun), time.Now()
+	away := time.Since(begun)
 	v := c.judge(t, tr.stop(), prefix, 2*time.Minute)
-	t.Logf("%s without a database: %s; all in the books %s after it came back; load %s",
-		away.Round(time.Second), v, time.Since(mended).Round(time.Second), load())
+	t.Logf("%s without a database: %s; load %s", away.Round(time.Second), v, load())
 }

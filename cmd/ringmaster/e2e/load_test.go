@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,14 +22,16 @@ import (
 // seen and the phones on the same machine leave room for the rest.
 const (
 	loadTalk   = 3 * time.Second
-	loadStep   = 20 * time.Second
 	loadAgents = 110
 	// tooSlow ends a series: from the INVITE of one caller in a hundred to the
 	// ringing of a free phone.
 	tooSlow = 3 * time.Second
 )
 
-var loadSteps = []int{5, 10, 20, 30}
+var (
+	loadSteps = []int{5, 10, 20, 30}
+	loadStep  = flag.Duration("e2e.step", 20*time.Second, "how long a test of load stays at one pace")
+)
 
 // TestLoad raises the calls per second on each real switch, first through
 // ringmaster, then, ringmaster stopped, through the switch's own queue on the
@@ -218,7 +221,7 @@ func (s *series) run(t *testing.T, pace int, number, prefix string) step {
 	t.Helper()
 	before, begun := s.c.usage(t), time.Now()
 	tr := s.c.drive(rhythm{every: time.Second / time.Duration(pace), talk: loadTalk, number: number, prefix: prefix})
-	time.Sleep(loadStep)
+	time.Sleep(*loadStep)
 	full := s.c.usage(t)
 	trips := tr.stop()
 	after := s.c.usage(t)
