@@ -461,7 +461,7 @@ func diesTalking(f *fleet) {
 	f.revive(2)
 	f.gone(caller)
 	s := f.story(f.t.(*testing.T), from)
-	if s.count("call_ended") != 1 || s.Call.Outcome.Reason != orchestrator.ReasonSwitchLost {
+	if s.count("call_ended") != 1 || s.Call.Outcome.Reason != orchestrator.ReasonTalked {
 		f.t.Errorf("the lost call: %+v\n%s", s.Call.Outcome, s)
 	}
 }
