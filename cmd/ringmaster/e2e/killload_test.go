@@ -42,7 +42,10 @@ func killUnderLoad(t *testing.T, kind string) {
 	tr := c.drive(rhythm{every: every, talk: killTalk, number: "501", prefix: prefix})
 	time.Sleep(5 * time.Second) // the first of them talk
 	random := rand.New(rand.NewPCG(7, 8))
-	var back []time.Duration
+	var (
+		back []time.Duration
+		away []absence
+	)
 	for i := range kills {
 		time.Sleep(time.Duration(3000+random.IntN(4500)) * time.Millisecond)
 		killed := time.Now()
@@ -55,13 +58,14 @@ func killUnderLoad(t *testing.T, kind string) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		back = append(back, time.Since(killed))
+		away = append(away, absence{killed, time.Now()})
 		if end, ok := t.Deadline(); ok && time.Until(end) < 2*time.Minute {
 			t.Errorf("only %d of %d kills before the time is over", len(back), kills)
 			break
 		}
 		t.Logf("kill %d: back after %s, load %s", i+1, back[i].Round(time.Millisecond), load())
 	}
-	v := c.judge(t, tr.stop(), prefix, 30*time.Second)
+	v := c.judge(t, tr.stop(), prefix, 30*time.Second, away...)
 	slices.Sort(back)
 	t.Logf("%s, %d kills: %s; recovery p50 %s, p99 %s, most %s; load %s",
 		c.pbx.Version, len(back), v, at(back, 0.5), at(back, 0.99), at(back, 1), load())
