@@ -38,8 +38,7 @@ func (s *Store) Retain(ctx context.Context, before time.Time) error {
 		if month.AddDate(0, 1, 0).After(before) {
 			continue
 		}
-		// Its name has been held against the form above, which needs no quotes.
-		if err := s.db.WithContext(ctx).Exec("DROP TABLE IF EXISTS " + child).Error; err != nil {
+		if err := s.db.WithContext(ctx).Migrator().DropTable(child); err != nil {
 			return translate("drop partition "+child, err)
 		}
 		s.log.Info("forgot a month", "partition", child)
