@@ -48,6 +48,11 @@ export const reasons: Record<Reason, Word> = {
   talked: { word: 'Talked', icon: 'talk', tone: 'good' },
   abandoned_in_queue: { word: 'Abandoned in queue', icon: 'leave', tone: 'bad' },
   abandoned_in_flow: { word: 'Left in flow', icon: 'leave', tone: 'off' },
+  abandoned_in_ringing: { word: 'Left while it rang', icon: 'leave', tone: 'off' },
+  busy: { word: 'Busy', icon: 'phone', tone: 'rest' },
+  no_answer: { word: 'No answer', icon: 'bell', tone: 'bad' },
+  rejected: { word: 'Rejected', icon: 'cross', tone: 'bad' },
+  unreachable: { word: 'Unreachable', icon: 'unplugged', tone: 'bad' },
   max_wait: { word: 'Waited too long', icon: 'hourglass', tone: 'bad' },
   no_agents: { word: 'No agents', icon: 'power', tone: 'bad' },
   flow_end: { word: 'Flow ended', icon: 'flow', tone: 'off' },
@@ -63,7 +68,8 @@ export const reasons: Record<Reason, Word> = {
 
 // The reasons a call can end with, as the filter offers them.
 export const endings: Reason[] = [
-  'talked', 'abandoned_in_queue', 'abandoned_in_flow', 'max_wait', 'no_agents', 'transferred', 'flow_end', 'flow_hangup',
+  'talked', 'abandoned_in_queue', 'abandoned_in_flow', 'abandoned_in_ringing', 'max_wait', 'no_agents', 'transferred', 'busy',
+  'no_answer', 'rejected', 'unreachable', 'flow_end', 'flow_hangup',
   'flow_budget', 'switch_lost', 'requested', 'unknown',
 ];
 

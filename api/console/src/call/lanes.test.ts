@@ -13,7 +13,7 @@ function fact(ms: number, name: string, leg?: string, what: Record<string, unkno
 
 function story(change: Partial<CallStory>): CallStory {
   return {
-    call: { id: 'c', caller: {}, dialled: '500', switch: 'pbx', arrived_at: at(0), ended_at: at(60_000), connected_at: at(20_000), state: 'ended', offers: 1, flow: 'main' },
+    call: { id: 'c', direction: 'inbound', caller: {}, dialled: '500', switch: 'pbx', arrived_at: at(0), ended_at: at(60_000), connected_at: at(20_000), state: 'ended', offers: 1, flow: 'main' },
     legs: [
       { leg: 'l1', role: 'caller', switch: 'pbx', started_at: at(0), answered_at: at(100), ended_at: at(60_000) },
       { leg: 'l2', role: 'agent', agent: 'ana', switch: 'pbx', endpoint: 'PJSIP/1', started_at: at(12_000), rang_at: at(12_200), answered_at: at(20_000), ended_at: at(59_000) },
