@@ -48,6 +48,7 @@ func (f *Floor) switchSynced(e o.SwitchSynced) {
 	}
 	if gap {
 		f.missedTransfers(e.Switch, there)
+		f.missedTalks(e.Switch, there)
 	}
 	f.closeMissing(e.Switch, there, gap)
 	at := make(map[*call]int)
@@ -351,5 +352,25 @@ func (f *Floor) missedTransfers(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) 
 		}
 		f.emit(o.Healed{Leg: c.Leg, Repair: "transferred while nobody listened"})
 		f.transferHappened(o.TransferHappened{Leg: c.AgentLeg, Party: c.Leg, Consult: k.Leg, Peer: k.AgentLeg})
+	}
+}
+
+// missedTalks finds talks that began and ended while nobody listened: of caller
+// and agent, who were ordered into a bridge, one is in it and the other is gone.
+// A switch joins both or neither, so they have talked.
+func (f *Floor) missedTalks(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) {
+	for _, c := range f.callsOn(sw) {
+		of := c.Offer
+		if of == nil || !of.Answered || c.Link != nil || c.Ending != nil {
+			continue
+		}
+		caller, callerThere := there[c.Leg]
+		agent, agentThere := there[of.Leg]
+		if callerThere == agentThere || caller.Bridge != of.Bridge && agent.Bridge != of.Bridge {
+			continue
+		}
+		f.emit(o.Healed{Leg: of.Leg, Bridge: string(of.Bridge), Repair: "talked while nobody listened"})
+		f.joined(o.Joined{Leg: c.Leg, Bridge: of.Bridge})
+		f.joined(o.Joined{Leg: of.Leg, Bridge: of.Bridge})
 	}
 }

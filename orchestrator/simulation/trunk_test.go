@@ -23,6 +23,7 @@ type fleet struct {
 	hands map[string]*handed               // by agent
 	facts []orchestrator.Fact
 	seq   uint64
+	deaf  bool // what the switches tell is lost
 }
 
 func newFleet(t *testing.T, links bool) *fleet {
@@ -65,7 +66,11 @@ func newFleet(t *testing.T, links bool) *fleet {
 }
 
 func (f *fleet) take(e orchestrator.Event) {
-	f.clock.After(time.Millisecond, func() { f.step(e) })
+	f.clock.After(time.Millisecond, func() {
+		if !f.deaf {
+			f.step(e)
+		}
+	})
 }
 
 func (f *fleet) step(e orchestrator.Event) {
@@ -356,4 +361,39 @@ func TestATransferOverALink(t *testing.T) {
 	agent.Hangup()
 	f.pass(time.Second)
 	f.empty()
+}
+
+// The switch joined the two, and one of them hung up, while Ringmaster heard
+// nothing: they have talked, whoever it was that left.
+func TestATalkThatNobodyHeardIsATalk(t *testing.T) {
+	for _, leaves := range []string{"agent", "caller"} {
+		t.Run(leaves, func(t *testing.T) {
+			f := newFleet(t, false)
+			f.login("ana")
+			caller := f.call()
+			agent := f.hands["ana"].phone.Calls()[0]
+			agent.Answer()
+			f.pass(2 * time.Millisecond) // the answer is told, the order to join is carried out
+			f.deaf = true
+			f.port["east"].Cut("killed")
+			f.step(orchestrator.SwitchLost{Switch: "east", Reason: "killed"})
+			if agent.live().bridge == nil {
+				t.Fatal("they were not joined")
+			}
+			if leaves == "agent" {
+				agent.Hangup()
+			} else {
+				caller.Hangup()
+			}
+			f.pass(time.Second)
+			f.deaf = false
+			f.port["east"].Open()
+			f.pass(time.Second)
+			only[orchestrator.CallConnected](f)
+			if end := only[orchestrator.CallEnded](f); end.Outcome.Reason != orchestrator.ReasonTalked {
+				t.Errorf("ended %+v\n%s", end, f.told())
+			}
+			f.empty()
+		})
+	}
 }
