@@ -46,15 +46,6 @@ func shownNumber(number string) string {
 	return clip(kept, numberRunes)
 }
 
-func printableASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
 func clip(s string, n int) string {
 	if len(s) > n {
 		return s[:n]
