@@ -114,6 +114,7 @@ func launch(path, dir, prompts, address string) (*server, error) {
 	go func() {
 		// The kernel ties the death signal to the thread that started the child.
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		defer close(s.done)
 		defer func() { _ = logs.Close() }()
 		err := cmd.Start()

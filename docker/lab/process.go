@@ -87,6 +87,9 @@ func (p *process) run() error {
 	go func() {
 		defer close(p.done)
 		runtime.LockOSThread()
+		// A thread that ended with its lock would take with it whatever else
+		// was ever started from it.
+		defer runtime.UnlockOSThread()
 		if err := p.cmd.Start(); err != nil {
 			started <- fmt.Errorf("run %s (a chroot needs root or user namespaces): %w", p.cmd.Path, err)
 			return

@@ -37,7 +37,7 @@ func TestConsole(t *testing.T) {
 
 	p.Click("[data-phase=talking] a")
 	p.Has("What happened", 5*time.Second)
-	p.Has("agent1 became free and this call was first in line", 5*time.Second)
+	p.Has("Agent 1001 became free and this call was first in line", 5*time.Second)
 	p.Wait("lanes of caller, queue and agent", `document.querySelectorAll(".picture svg text.lane").length >= 3`, 5*time.Second)
 	for _, fault := range p.Audit() {
 		t.Error(fault)
