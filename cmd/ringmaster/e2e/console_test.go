@@ -22,7 +22,7 @@ func TestConsole(t *testing.T) {
 	}
 	t.Cleanup(browser.Stop)
 	p := browser.Page(t, browsertest.Laptop)
-	p.Forgive("net::ERR_") // while Ringmaster is away
+	p.Forgive("net::ERR_")                 // while Ringmaster is away
 	p.Forgive("503 (Service Unavailable)") // until it leads again
 	p.Open("http://" + c.address + "/#key=" + c.key)
 	p.Has("No calls right now", 10*time.Second)
