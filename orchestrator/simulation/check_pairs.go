@@ -36,12 +36,7 @@ func (p *pairs) step(in o.Input, out o.Effects) {
 			answered[a.Leg] = false
 		}
 	}
-	moved := map[o.LegID]bool{}
-	for _, f := range out.Facts {
-		if d, is := f.What.(o.LegMoved); is {
-			moved[d.Leg] = true
-		}
-	}
+	moved := movedLegs(out.Facts)
 	for _, f := range out.Facts {
 		switch d := f.What.(type) {
 		case o.OfferMade:
@@ -84,6 +79,17 @@ func (p *pairs) step(in o.Input, out o.Effects) {
 	if len(played) > 0 {
 		p.w.fail("pairs: plays are ordered that no fact tells of: %v", played)
 	}
+}
+
+// movedLegs are the legs that went from one call to another.
+func movedLegs(facts []o.Fact) map[o.LegID]bool {
+	moved := map[o.LegID]bool{}
+	for _, f := range facts {
+		if d, is := f.What.(o.LegMoved); is {
+			moved[d.Leg] = true
+		}
+	}
+	return moved
 }
 
 // happened reports whether a transfer was the switch's own doing, told or found.
