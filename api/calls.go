@@ -74,7 +74,7 @@ func callToAPI(c orchestrator.CallRecord) gen.Call {
 		Flow: string(c.Flow), FlowVersion: int64(c.FlowVersion),
 		FirstQueue: string(c.FirstQueue), LastQueue: string(c.LastQueue),
 		FirstAgent: string(c.FirstAgent), LastAgent: string(c.LastAgent), Offers: c.Offers,
-		ArrivedAt: utc(c.Arrived), AnsweredAt: utc(c.Answered), ConnectedAt: utc(c.Connected), EndedAt: utc(c.Ended),
+		ArrivedAt: utc(c.Arrived), AnsweredAt: utc(c.Answered), ConnectedAt: utc(c.Connected), LostAt: utc(c.Lost), EndedAt: utc(c.Ended),
 		State: gen.CallStateOpen, Direction: gen.CallDirectionInbound, ByAgent: string(c.By),
 	}
 	if c.Direction == orchestrator.CallInternal {

@@ -62,6 +62,8 @@ func tellCall(d orchestrator.Deed) string {
 		return fmt.Sprintf("left queue %s after %s (%s)", d.Queue, seconds(d.Waited), d.Reason)
 	case orchestrator.CallReleased:
 		return fmt.Sprintf("given to the dialplan at %s,%s", d.Context, d.Extension)
+	case orchestrator.CallLost:
+		return fmt.Sprintf("lost with switch %s: last known to live at %s", d.Switch, d.Since.UTC().Format(time.RFC3339))
 	case orchestrator.CallEnding:
 		return fmt.Sprintf("ends: %s, %s", d.Outcome.Result, d.Outcome.Reason)
 	case orchestrator.CallEnded:

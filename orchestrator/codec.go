@@ -74,6 +74,7 @@ var deedDecoders = map[string]func(json.RawMessage) (Deed, error){ //nolint:goch
 	"call_transferred": decodeAs[CallTransferred],
 	"transfer_refused": decodeAs[TransferRefused],
 	"call_released":    decodeAs[CallReleased],
+	"call_lost":        decodeAs[CallLost],
 	"call_ending":      decodeAs[CallEnding],
 	"call_ended":       decodeAs[CallEnded],
 	"leg_started":      decodeAs[LegStarted],
@@ -144,6 +145,8 @@ func FactName(d Deed) string { //nolint:funlen // a line per fact
 		return "transfer_refused"
 	case CallReleased:
 		return "call_released"
+	case CallLost:
+		return "call_lost"
 	case CallEnding:
 		return "call_ending"
 	case CallEnded:
@@ -221,6 +224,7 @@ func (CallConnected) deed()   {}
 func (CallTransferred) deed() {}
 func (TransferRefused) deed() {}
 func (CallReleased) deed()    {}
+func (CallLost) deed()        {}
 func (CallEnding) deed()      {}
 func (CallEnded) deed()       {}
 func (LegStarted) deed()      {}

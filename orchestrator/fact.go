@@ -167,6 +167,14 @@ type (
 		Context   string `json:"context"`
 		Extension string `json:"extension"`
 	}
+	// CallLost is a call whose switch was lost and no longer carries it. When it
+	// ended nobody can know; Since is when it was last known to live, and the
+	// times of the call and of its vanished legs stop there.
+	CallLost struct {
+		Call   CallID    `json:"call"`
+		Switch SwitchID  `json:"switch"`
+		Since  time.Time `json:"since"`
+	}
 	// CallEnding is a call that has its outcome while its legs still close.
 	CallEnding struct {
 		Call    CallID  `json:"call"`
@@ -349,7 +357,9 @@ type (
 		By     string  `json:"by,omitempty"`
 	}
 	// AgentChanged is the agent entering a state. Every moment of an agent's
-	// day is in exactly one interval between two of these.
+	// day is in exactly one interval between two of these. Since, where it is
+	// told, is when the state began if not at the fact's time: when the call was
+	// lost that the agent was last known to be in.
 	AgentChanged struct {
 		Agent  AgentID    `json:"agent"`
 		State  AgentState `json:"state"`
@@ -358,6 +368,7 @@ type (
 		Call   CallID     `json:"call,omitempty"`
 		Queue  QueueID    `json:"queue,omitempty"`
 		Until  time.Time  `json:"until,omitzero"` // of a wrap-up
+		Since  time.Time  `json:"since,omitzero"`
 	}
 	// AgentRested ends the delay that followed a missed offer.
 	AgentRested struct {

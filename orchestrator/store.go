@@ -218,6 +218,7 @@ type CallRecord struct {
 	Arrived     time.Time
 	Answered    time.Time // caller's leg; zero: never
 	Connected   time.Time // first time with an agent; zero: never
+	Lost        time.Time // last known to live, when its switch was lost with it; zero: it was not
 	Ended       time.Time // zero: still open
 	FirstQueue  QueueID
 	LastQueue   QueueID

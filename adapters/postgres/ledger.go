@@ -55,6 +55,8 @@ func (l *ledger) fold(f orchestrator.Fact) error {
 		return l.callLeftQueue(f, d)
 	case orchestrator.CallConnected:
 		return l.callConnected(f, d)
+	case orchestrator.CallLost:
+		return l.callLost(d)
 	case orchestrator.CallEnded:
 		return l.callEnded(f, d)
 	case orchestrator.OfferMade:
@@ -113,6 +115,9 @@ func (l *ledger) callLeftQueue(f orchestrator.Fact, d orchestrator.CallLeftQueue
 	delete(l.waiting, string(d.Call))
 	visit := l.visits.edit(key)
 	visit.LeftAt = maybe(f.At)
+	if call := l.calls.rows[string(d.Call)]; call != nil && call.LostAt != nil {
+		visit.LeftAt = maybe(latest(*call.LostAt, visit.JoinedAt))
+	}
 	visit.Reason = clean(string(d.Reason))
 	visit.WaitedMs = int64(d.Waited)
 	return nil
@@ -138,6 +143,14 @@ func (l *ledger) callConnected(f orchestrator.Fact, d orchestrator.CallConnected
 	return nil
 }
 
+func (l *ledger) callLost(d orchestrator.CallLost) error {
+	if l.calls.rows[string(d.Call)] == nil {
+		return noCall(d.Call)
+	}
+	l.calls.edit(string(d.Call)).LostAt = maybe(d.Since)
+	return nil
+}
+
 func (l *ledger) callEnded(f orchestrator.Fact, d orchestrator.CallEnded) error {
 	id := string(d.Call)
 	switch stored := l.calls.rows[id]; {
@@ -148,6 +161,9 @@ func (l *ledger) callEnded(f orchestrator.Fact, d orchestrator.CallEnded) error 
 	}
 	call := l.calls.edit(id)
 	call.EndedAt = maybe(f.At)
+	if call.LostAt != nil { // but not before it arrived, whatever a clock says
+		call.EndedAt = maybe(latest(*call.LostAt, call.ArrivedAt))
+	}
 	call.Result, call.Reason = clean(string(d.Outcome.Result)), clean(string(d.Outcome.Reason))
 	call.TotalMs, call.FlowMs, call.QueueMs = int64(d.Times.Total), int64(d.Times.Flow), int64(d.Times.Queue)
 	call.TalkMs, call.HoldMs = int64(d.Times.Talk), int64(d.Times.Hold)
@@ -201,16 +217,21 @@ func (l *ledger) agentChanged(f orchestrator.Fact, d orchestrator.AgentChanged) 
 		}
 		call = (*string)(&d.Call)
 	}
+	from := f.At
+	if !d.Since.IsZero() {
+		from = d.Since
+	}
 	if key, known := l.doing[agent]; known {
 		open := l.intervals.edit(key)
 		// The floor's clock never runs backwards, a new floor's may start behind.
-		open.ToAt = maybe(latest(f.At, open.FromAt))
+		from = latest(from, open.FromAt)
+		open.ToAt = maybe(from)
 	}
 	key := placeKey{agent, f.Seq, f.Index}
 	l.doing[agent] = key
 	l.intervals.insert(key, intervalRow{
 		TenantID: l.tenant, AgentID: agent, Seq: f.Seq, Idx: f.Index, State: clean(string(d.State)), Reason: clean(d.Reason),
-		PhoneID: clean(string(d.Phone)), CallID: call, QueueID: clean(string(d.Queue)), FromAt: stamp(f.At),
+		PhoneID: clean(string(d.Phone)), CallID: call, QueueID: clean(string(d.Queue)), FromAt: stamp(from),
 	})
 	return nil
 }

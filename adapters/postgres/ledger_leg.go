@@ -34,13 +34,24 @@ func (l *ledger) foldLeg(f orchestrator.Fact) error {
 	case orchestrator.LegResumed:
 		return l.withLeg(d.Call, d.Leg, func(leg *legRow) { leg.resume(f.At) })
 	case orchestrator.LegClosed:
+		at := l.legEnd(f.At, d)
 		return l.withLeg(d.Call, d.Leg, func(leg *legRow) {
-			leg.resume(f.At)
-			leg.EndedAt = maybe(f.At)
+			leg.resume(at)
+			leg.EndedAt = maybe(latest(at, leg.StartedAt))
 			leg.Cause, leg.SIPStatus, leg.EndedBy = d.Cause, d.SIP, clean(string(d.By))
 		})
 	}
 	return nil
+}
+
+// legEnd is when a leg ended as far as it is known: one that was not there any
+// more when its switch was back, when the switch was lost with its call.
+func (l *ledger) legEnd(at time.Time, d orchestrator.LegClosed) time.Time {
+	call := l.calls.rows[string(d.Call)]
+	if call == nil || call.LostAt == nil || d.By != orchestrator.EndedBySwitch || d.Cause != 0 {
+		return at
+	}
+	return *call.LostAt
 }
 
 func (l *ledger) legStarted(f orchestrator.Fact, d orchestrator.LegStarted) error {

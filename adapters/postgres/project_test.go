@@ -94,7 +94,11 @@ var wrong = map[string]string{
 	"an arrived call without a row": `SELECT count(*) FROM fact f WHERE name = 'call_arrived' AND 1 <>
 		(SELECT count(*) FROM call c WHERE c.id = f.call_id AND c.arrived_at = f.at)`,
 	"an ended call without a CDR, or two": `SELECT count(*) FROM fact f WHERE name = 'call_ended' AND 1 <>
-		(SELECT count(*) FROM call c WHERE c.id = f.call_id AND c.ended_at = f.at)`,
+		(SELECT count(*) FROM call c WHERE c.id = f.call_id AND c.ended_at = coalesce(c.lost_at, f.at))`,
+	"a call that counts on after it was lost": `SELECT count(*) FROM call WHERE lost_at IS NOT NULL
+		AND abs(total_ms - extract(epoch FROM lost_at - arrived_at) * 1000) > 1000`,
+	"a leg that outlives its lost call": `SELECT count(*) FROM leg l JOIN call c ON c.id = l.call_id
+		WHERE c.lost_at IS NOT NULL AND l.role = 'caller' AND l.ended_at > c.lost_at`,
 	"a CDR whose parts are not its total, to the second": `SELECT count(*) FROM call
 		WHERE ended_at IS NOT NULL AND abs(total_ms - flow_ms - queue_ms - talk_ms - hold_ms) > 1000`,
 	"CDR times out of order": `SELECT count(*) FROM call WHERE NOT

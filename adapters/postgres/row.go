@@ -26,6 +26,7 @@ type callRow struct {
 	ArrivedAt    time.Time
 	AnsweredAt   *time.Time
 	ConnectedAt  *time.Time
+	LostAt       *time.Time
 	EndedAt      *time.Time
 	FirstQueueID string
 	LastQueueID  string
@@ -48,7 +49,7 @@ func (r callRow) record() orchestrator.CallRecord {
 		ID: orchestrator.CallID(r.ID), Direction: orchestrator.CallDirection(r.Direction), By: orchestrator.AgentID(r.AgentID),
 		Switch: orchestrator.SwitchID(r.SwitchID), Caller: orchestrator.Party{Number: r.CallerNumber, Name: r.CallerName}, Dialled: r.Dialled,
 		Flow: orchestrator.FlowID(r.FlowID), FlowVersion: r.FlowVersion,
-		Arrived: r.ArrivedAt, Answered: instant(r.AnsweredAt), Connected: instant(r.ConnectedAt), Ended: instant(r.EndedAt),
+		Arrived: r.ArrivedAt, Answered: instant(r.AnsweredAt), Connected: instant(r.ConnectedAt), Lost: instant(r.LostAt), Ended: instant(r.EndedAt),
 		FirstQueue: orchestrator.QueueID(r.FirstQueueID), LastQueue: orchestrator.QueueID(r.LastQueueID),
 		FirstAgent: orchestrator.AgentID(r.FirstAgentID), LastAgent: orchestrator.AgentID(r.LastAgentID), Offers: r.Offers,
 		Outcome: orchestrator.Outcome{Result: orchestrator.Result(r.Result), Reason: orchestrator.Reason(r.Reason)},

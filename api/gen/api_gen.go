@@ -826,6 +826,9 @@ type Call struct {
 	// Example: sales
 	LastQueue string `json:"last_queue,omitempty,omitzero"`
 
+	// LostAt When it was last known to live, if its switch was lost with it: then its times stop there.
+	LostAt time.Time `json:"lost_at,omitempty,omitzero"`
+
 	// Offers Rings at agents.
 	//
 	// Example: 1

@@ -150,6 +150,12 @@ func (f *Floor) change(a *agent, to o.AgentState) {
 	if to == o.AgentWrapUp {
 		d.Until = a.WrapUntil
 	}
+	if !a.LostAt.IsZero() { // what nobody knows of is no talk
+		f.emit(o.AgentChanged{Agent: a.ID, State: o.AgentPhoneLost, Phone: a.Phone, Since: a.LostAt})
+		if to == o.AgentPhoneLost {
+			return
+		}
+	}
 	f.emit(d)
 }
 

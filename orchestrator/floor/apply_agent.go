@@ -40,7 +40,10 @@ func (f *Floor) applyAgentChanged(d o.AgentChanged) {
 	if onCall(a.State) && !onCall(d.State) {
 		a.IdleSince = f.At
 	}
-	a.State, a.Since, a.Reason = d.State, f.At, d.Reason
+	a.State, a.Since, a.Reason, a.LostAt = d.State, f.At, d.Reason, zero
+	if !d.Since.IsZero() {
+		a.Since = d.Since
+	}
 	if d.State != o.AgentReserved && d.State != o.AgentBusy {
 		a.WrapUntil = d.Until // a colleague's call only interrupts a wrap-up
 	}

@@ -3,6 +3,7 @@ package floor
 import (
 	"slices"
 	"strings"
+	"time"
 
 	o "ringmaster/orchestrator"
 	"ringmaster/orchestrator/acd"
@@ -47,6 +48,8 @@ func (f *Floor) applyCall(deed o.Deed) {
 		c := f.Calls[d.Call]
 		c.Released, c.EndBy, c.NodeBy = true, f.At.Add(endingMax), zero
 		f.touch(c)
+	case o.CallLost:
+		f.Calls[d.Call].Lost = d.Since
 	case o.CallEnding:
 		c := f.Calls[d.Call]
 		c.Ending, c.EndBy = &d.Outcome, f.At.Add(endingMax)
@@ -103,9 +106,28 @@ func (f *Floor) applySilence(d o.PlayEnded) {
 	}
 }
 
+// clock is the moment up to which a call's time counts: now, or when it was
+// last known to live.
+func (f *Floor) clock(c *call) time.Time {
+	switch {
+	case c.Lost.IsZero():
+		return f.At
+	case c.Lost.Before(c.Since): // it was told to end while its switch was away
+		return c.Since
+	}
+	return c.Lost
+}
+
+// vanished reports whether a leg was not there any more when its switch was
+// back: the call it belonged to is lost.
+func vanished(c *call, d o.LegClosed) bool {
+	return c != nil && !c.Lost.IsZero() && d.By == o.EndedBySwitch && d.Cause == 0
+}
+
 // phase moves a call on and books the time it spent.
 func (f *Floor) phase(c *call, to o.CallPhase) {
-	spent := f.At.Sub(c.Since)
+	now := f.clock(c)
+	spent := now.Sub(c.Since)
 	switch {
 	case c.Phase == o.PhaseFlow:
 		c.InFlow += spent
@@ -116,7 +138,7 @@ func (f *Floor) phase(c *call, to o.CallPhase) {
 	case c.Phase == o.PhaseTalking:
 		c.InTalk += spent
 	}
-	c.Phase, c.Since = to, f.At
+	c.Phase, c.Since = to, now
 }
 
 func (f *Floor) applyQueued(d o.CallQueued) {
@@ -303,18 +325,21 @@ func (f *Floor) applyClosed(d o.LegClosed) {
 	l := f.Legs[d.Leg]
 	delete(f.Legs, d.Leg)
 	f.applyGone(l)
+	c := f.Calls[l.Call]
 	if a := f.Agents[l.Agent]; a != nil && a.Leg == l.ID {
 		f.agentLegClosed(a)
+		if vanished(c, d) {
+			a.LostAt = c.Lost
+		}
 	}
 	f.hungUpAt(l)
-	c := f.Calls[l.Call]
 	if c == nil {
 		return
 	}
 	c.Legs = slices.DeleteFunc(c.Legs, func(id o.LegID) bool { return id == l.ID })
 	if l.ID == c.Leg {
 		f.phase(c, o.PhaseEnded)
-		c.Ended, c.EndBy, c.NodeBy = f.At, f.At.Add(endingMax), zero
+		c.Ended, c.EndBy, c.NodeBy = c.Since, f.At.Add(endingMax), zero
 		f.matcher.Unwait(c.ID)
 	}
 	f.touch(c)

@@ -28,6 +28,7 @@ func (f *Floor) settleAt(id o.SwitchID) {
 // detached; the deadline is not set again.
 func (f *Floor) giveUp(p *pbx) {
 	f.emit(o.SwitchDetached{Switch: p.ID, Reason: p.Reason})
+	f.lose(p.ID, nil, p.Since)
 	f.closeMissing(p.ID, nil, true)
 }
 
@@ -40,6 +41,7 @@ func (f *Floor) giveUp(p *pbx) {
 // on its way will arrive.
 func (f *Floor) switchSynced(e o.SwitchSynced) {
 	gap := !f.attached(e.Switch) || f.Switches[e.Switch].Epoch != e.Epoch || f.Switches[e.Switch].Doubt
+	lost := f.lostSince(e.Switch)
 	f.emit(o.SwitchAttached{Switch: e.Switch, Epoch: e.Epoch})
 	f.healEndpoints(e)
 	there := make(map[o.LegID]o.SnapshotLeg, len(e.Snapshot.Legs))
@@ -49,6 +51,7 @@ func (f *Floor) switchSynced(e o.SwitchSynced) {
 	if gap {
 		f.missedTransfers(e.Switch, there)
 		f.missedTalks(e.Switch, there)
+		f.lose(e.Switch, there, lost)
 	}
 	f.closeMissing(e.Switch, there, gap)
 	at := make(map[*call]int)
@@ -147,32 +150,6 @@ func (f *Floor) healLeg(sw o.SwitchID, s o.SnapshotLeg) {
 	}
 	if s.Bridge != "" {
 		f.joined(o.Joined{Leg: s.Leg, Bridge: s.Bridge})
-	}
-}
-
-// adopt takes a leg the floor does not know. One that was never claimed is a
-// caller who arrived while nobody listened. One with our stamp is from a past
-// the journal does not hold: people who talk are left alone, a caller who is
-// alone starts again, anything else ends.
-func (f *Floor) adopt(sw o.SwitchID, s o.SnapshotLeg) {
-	switch {
-	case s.State == o.LegIsDown:
-	case s.Bridge != "" && s.Stamp.Role != "":
-		f.emit(o.Healed{Leg: s.Leg, Bridge: string(s.Bridge), Repair: "left talking: unknown here"})
-	case s.Entry == o.EntryIn:
-		f.legOffered(o.LegOffered{
-			Switch: sw, Leg: s.Leg, Entry: s.Entry, Dialled: s.Dialled, Caller: s.Caller, Endpoint: s.Endpoint,
-		})
-		if s.State == o.LegIsUp {
-			f.legUp(s.Leg)
-		}
-	case (s.Entry == o.EntryAgent || s.Entry == o.EntryLink) && s.Stamp == (o.Stamp{}):
-		f.legOffered(o.LegOffered{
-			Switch: sw, Leg: s.Leg, Entry: s.Entry, Dialled: s.Dialled, Caller: s.Caller, Endpoint: s.Endpoint,
-		})
-	default:
-		f.emit(o.Healed{Leg: s.Leg, Repair: "hung up: unknown here"})
-		f.command(sw, string(s.Leg), o.Hangup{Leg: s.Leg, Cause: o.CauseNormal})
 	}
 }
 
@@ -333,44 +310,5 @@ func (f *Floor) dropServices(sw o.SwitchID) {
 		} else if s.Switch == sw {
 			f.command(sw, string(id), o.Answer{Leg: id})
 		}
-	}
-}
-
-// missedTransfers finds attended transfers that a switch did by itself while
-// nobody listened: a caller who sits in the bridge of their agent's consult.
-func (f *Floor) missedTransfers(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) {
-	talks := map[o.BridgeID]*call{}
-	for _, k := range f.callsOn(sw) {
-		if k.Phase == o.PhaseTalking && k.Internal && k.Ending == nil {
-			talks[k.Bridge] = k
-		}
-	}
-	for _, c := range f.callsOn(sw) {
-		k := talks[there[c.Leg].Bridge]
-		if k == nil || k == c || k.Ending != nil || c.Phase != o.PhaseTalking || there[k.AgentLeg].Bridge != k.Bridge {
-			continue
-		}
-		f.emit(o.Healed{Leg: c.Leg, Repair: "transferred while nobody listened"})
-		f.transferHappened(o.TransferHappened{Leg: c.AgentLeg, Party: c.Leg, Consult: k.Leg, Peer: k.AgentLeg})
-	}
-}
-
-// missedTalks finds talks that began and ended while nobody listened: of caller
-// and agent, who were ordered into a bridge, one is in it and the other is gone.
-// A switch joins both or neither, so they have talked.
-func (f *Floor) missedTalks(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) {
-	for _, c := range f.callsOn(sw) {
-		of := c.Offer
-		if of == nil || !of.Answered || c.Link != nil || c.Ending != nil {
-			continue
-		}
-		caller, callerThere := there[c.Leg]
-		agent, agentThere := there[of.Leg]
-		if callerThere == agentThere || caller.Bridge != of.Bridge && agent.Bridge != of.Bridge {
-			continue
-		}
-		f.emit(o.Healed{Leg: of.Leg, Bridge: string(of.Bridge), Repair: "talked while nobody listened"})
-		f.joined(o.Joined{Leg: c.Leg, Bridge: of.Bridge})
-		f.joined(o.Joined{Leg: of.Leg, Bridge: of.Bridge})
 	}
 }

