@@ -190,6 +190,10 @@ type (
 		Leg     LegID
 		Verdict PINVerdict
 	}
+	// Restarted is the floor's own process having begun again: what was attached
+	// before is not attached now. It precedes everything else, deadlines
+	// included, because what has passed meanwhile is not known yet.
+	Restarted struct{}
 	// InputFailed is an input whose step panicked: the runner restored the
 	// floor and tells it what it will never see.
 	InputFailed struct{ Event, Panic string }
@@ -226,6 +230,7 @@ func (ConfigChanged) event()    {}
 func (AgentAsked) event()       {}
 func (HangupAsked) event()      {}
 func (PINRead) event()          {}
+func (Restarted) event()        {}
 func (InputFailed) event()      {}
 func (Wake) event()             {}
 

@@ -336,7 +336,7 @@ type Decision struct {
 	Priority  int       `json:"priority"`     // of the call
 	Waited    Millis    `json:"waited_ms"`    // by the call
 	Waiting   int       `json:"waiting"`      // calls in the queue, this one included
-	Trigger   string    `json:"trigger"`      // "call_arrived", "agent_free"; direct: "dialled", "transferred", "returned"
+	Trigger   string    `json:"trigger"`      // "call_arrived", "agent_free"; direct: "dialled", "transferred", "returned"; "adopted"
 	Step      int       `json:"step"`         // widening step of the call's bucket
 	Tried     int       `json:"tried_before"` // offers of this call before this one
 }

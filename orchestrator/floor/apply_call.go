@@ -106,9 +106,9 @@ func (f *Floor) applySilence(d o.PlayEnded) {
 	}
 }
 
-// clock is the moment up to which a call's time counts: now, or when it was
+// countsTo is the moment up to which a call's time counts: now, or when it was
 // last known to live.
-func (f *Floor) clock(c *call) time.Time {
+func (f *Floor) countsTo(c *call) time.Time {
 	switch {
 	case c.Lost.IsZero():
 		return f.At
@@ -126,7 +126,7 @@ func vanished(c *call, d o.LegClosed) bool {
 
 // phase moves a call on and books the time it spent.
 func (f *Floor) phase(c *call, to o.CallPhase) {
-	now := f.clock(c)
+	now := f.countsTo(c)
 	spent := now.Sub(c.Since)
 	switch {
 	case c.Phase == o.PhaseFlow:
@@ -228,7 +228,7 @@ func (f *Floor) applyConnected(d o.CallConnected) {
 	c, a := f.Calls[d.Call], f.Agents[d.Agent]
 	f.phase(c, o.PhaseTalking)
 	c.Bridge, c.Agent, c.AgentLeg, c.Talked, c.Music, c.Play = d.Bridge, d.Agent, a.Leg, true, false, ""
-	c.Return, c.Held = nil, f.holds(c)
+	c.Return, c.Held, c.NodeBy = nil, f.holds(c), zero
 	a.Talking, a.Inside, a.Queue, a.Misses = !c.Internal, c.Internal, d.Queue, 0
 	if a.WrapUp = 0; !c.Internal && c.queue != nil {
 		a.WrapUp = c.queue.WrapUp

@@ -164,6 +164,8 @@ func why(of o.OfferRecord, name func(o.AgentID) string) string {
 		return fmt.Sprintf("the call was transferred to %s.", who)
 	case triggerReturned:
 		return fmt.Sprintf("the call came back to %s, who had transferred it.", who)
+	case triggerAdopted:
+		return fmt.Sprintf("%s talked to the caller already when this Ringmaster took over; the one before knew why.", who)
 	}
 	if d.Trigger == triggerAgent {
 		return fmt.Sprintf("%s became free and this call was first in line (priority %d, waiting %s, %d waiting).",

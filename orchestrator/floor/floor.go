@@ -135,6 +135,10 @@ func (f *Floor) handle(event o.Event) {
 		f.hangupAsked(e)
 	case o.PINRead:
 		f.pinRead(e)
+	case o.Restarted:
+		for _, id := range f.Attached() {
+			f.switchLost(id, "restart")
+		}
 	case o.InputFailed:
 		f.emit(o.InputSetAside(e))
 	case o.Wake:

@@ -52,6 +52,7 @@ func (f *Floor) switchSynced(e o.SwitchSynced) {
 		f.missedTransfers(e.Switch, there)
 		f.missedTalks(e.Switch, there)
 		f.lose(e.Switch, there, lost)
+		f.adoptTalks(e, there)
 	}
 	f.closeMissing(e.Switch, there, gap)
 	at := make(map[*call]int)
@@ -119,14 +120,19 @@ func (f *Floor) closeMissing(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg, gap
 			if _, ok := there[id]; ok || !gap && f.dialling(l) {
 				continue
 			}
-			f.emit(o.Healed{Leg: id, Repair: "closed: the switch does not carry it"})
-			if l.State == o.LegNew && (l.Role == o.RoleAgent || l.Role == o.RoleLink) {
-				// Its dial may have been on the way; it must not come to life.
-				f.command(sw, string(l.Call), o.Hangup{Leg: id, Cause: o.CauseNormal})
-			}
-			f.legEnded(o.LegEnded{Leg: id, By: o.EndedBySwitch})
+			f.closeMissed(l)
 		}
 	}
+}
+
+// closeMissed ends a leg the switch does not carry any more.
+func (f *Floor) closeMissed(l *leg) {
+	f.emit(o.Healed{Leg: l.ID, Repair: "closed: the switch does not carry it"})
+	if l.State == o.LegNew && (l.Role == o.RoleAgent || l.Role == o.RoleLink) {
+		// Its dial may have been on the way; it must not come to life.
+		f.command(l.Switch, string(l.Call), o.Hangup{Leg: l.ID, Cause: o.CauseNormal})
+	}
+	f.legEnded(o.LegEnded{Leg: l.ID, By: o.EndedBySwitch})
 }
 
 // healLeg brings the floor up to what one leg has become meanwhile.

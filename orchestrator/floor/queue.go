@@ -107,7 +107,7 @@ func (f *Floor) leaveQueue(c *call, why o.Reason) {
 // direct reports whether the call rings at one agent without being in a queue.
 func (c *call) direct() bool { return c.Offer != nil && c.Offer.Queue == "" }
 
-func (f *Floor) waited(c *call) o.Millis { return o.MillisOf(f.clock(c).Sub(c.Joined)) }
+func (f *Floor) waited(c *call) o.Millis { return o.MillisOf(f.countsTo(c).Sub(c.Joined)) }
 
 // overflow sends a waiting call where its node or its queue says.
 func (f *Floor) overflow(c *call, why o.Reason, exit string) {

@@ -201,15 +201,12 @@ func (r *Runner) post(ctx context.Context, m message) {
 	}
 }
 
-// forgetSwitches tells the floor before anything else, its own deadlines
-// included, that what was attached before the restart is not attached now.
+// forgetSwitches tells the floor before anything else that it begins again.
 func (r *Runner) forgetSwitches() error {
-	for _, id := range r.floor.Attached() {
-		if err := r.batch(message{event: o.SwitchLost{Switch: id, Reason: "restart"}, at: time.Now()}); err != nil {
-			return err
-		}
+	if len(r.floor.Attached()) == 0 {
+		return nil
 	}
-	return nil
+	return r.batch(message{event: o.Restarted{}, at: time.Now()})
 }
 
 // loop is the floor's goroutine.

@@ -37,7 +37,7 @@ func (c *calm) step(in o.Input, out o.Effects) {
 		delete(c.epochs, e.Switch)
 	case o.SwitchSuperseded:
 		delete(c.epochs, e.Switch)
-	case o.InputFailed:
+	case o.Restarted, o.InputFailed:
 		clear(c.epochs)
 	}
 	c.count(in, out)

@@ -72,7 +72,7 @@ func (p *possible) learn(e o.Event) {
 		p.epochs[e.Switch] = e.Epoch
 	case o.SwitchLost:
 		delete(p.epochs, e.Switch)
-	case o.InputFailed:
+	case o.Restarted, o.InputFailed:
 		clear(p.epochs)
 	case o.LegRinging:
 		p.leg(e.Leg).rang = true

@@ -272,10 +272,7 @@ func (w *World) crash() {
 		w.tape.Restores = append(w.tape.Restores, len(w.tape.Inputs))
 		w.dead = false
 		w.rebuild()
-		for _, id := range w.floor.Attached() {
-			// What was attached before is not attached now.
-			w.step(orchestrator.SwitchLost{Switch: id, Reason: "restart"})
-		}
+		w.step(orchestrator.Restarted{})
 		w.connect()
 	})
 }
