@@ -11,6 +11,8 @@ CONSOLE  := api/console
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.13.1
 FAST     := ./orchestrator/... ./api/... ./adapters/journal/... ./adapters/speech/... ./adapters/secret/... ./cmd/ringmaster/cli/...
 BENCHES  := ./orchestrator/...
+ENCODERS := asterisk:FuzzEncodeCreate asterisk:FuzzEncodeOthers asterisk:FuzzEncodeVariable freeswitch:FuzzEncodeDial freeswitch:FuzzEncodeOthers
+FUZZ     ?= 2000000
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +65,10 @@ bench: ## Run the benchmarks the README quotes
 sim: ## Simulate 10,000 seeds of calls, faults and restarts
 	$(GO) test -count=1 -timeout 60m ./orchestrator/simulation -sim.seeds=10000
 
+fuzz: ## Fuzz what speaks to the switches: 10 million executions of the encoders
+	@for target in $(ENCODERS); do \
+	  $(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZ)x "./adapters/$${target%:*}"; done
+
 matrix: ## Break things under load on both real switches, and load them until they are slow (40 minutes, alone on the machine)
 	$(GO) test -count=1 -v -timeout 90m -run 'UnderLoad|TestTakeOver|TestHandOver|TestLoad' ./cmd/ringmaster/e2e -long -e2e.takeovers=12
 
@@ -70,4 +76,4 @@ clean: ## Remove what was built; the Asterisk root in .lab stays
 	rm -rf $(BIN) $(CONSOLE)/node_modules
 	find $(CONSOLE)/dist -mindepth 1 ! -name README -delete
 
-.PHONY: help demo test check build console console-test generate lint docker bench sim matrix clean
+.PHONY: help demo test check build console console-test generate lint docker bench sim fuzz matrix clean

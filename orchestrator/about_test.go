@@ -42,7 +42,7 @@ func TestLegOfEverything(t *testing.T) {
 	}
 	none := []o.Event{
 		o.SwitchSynced{}, o.SwitchLost{}, o.SwitchSuperseded{}, o.SwitchOverloaded{}, o.EndpointChanged{}, o.ConfigChanged{},
-		o.AgentAsked{}, o.HangupAsked{}, o.PINRead{}, o.InputFailed{}, o.Wake{},
+		o.AgentAsked{}, o.HangupAsked{}, o.PINRead{}, o.Restarted{}, o.InputFailed{}, o.Wake{},
 	}
 	for _, e := range none {
 		if _, has := reflect.TypeOf(e).FieldByName("Leg"); has && reflect.TypeOf(e) != reflect.TypeFor[o.PINRead]() {

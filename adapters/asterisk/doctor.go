@@ -114,7 +114,7 @@ func (x *examiner) reach(ctx context.Context) bool {
 		return false
 	}
 	x.ok(what, "answers and knows user "+x.cfg.User)
-	x.version(sanitize(info.SystemInfo.Version, maxID))
+	x.version(orchestrator.PlainText(info.SystemInfo.Version, maxID))
 	return true
 }
 

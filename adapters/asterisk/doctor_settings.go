@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/CyCoreSystems/ari/v5"
+
+	"ringmaster/orchestrator"
 )
 
 // variable reads a dialplan function on the probe channel; ok is false when it
@@ -26,7 +28,7 @@ func (x *examiner) variable(ctx context.Context, function string) (value string,
 	if err := x.rest.send(ctx, r, &v); err != nil {
 		return "", false
 	}
-	return sanitize(v.Value, 200), true
+	return orchestrator.PlainText(v.Value, 200), true
 }
 
 // inFile reads one setting of a configuration file of the PBX.
@@ -72,7 +74,7 @@ var numbers = []number{
 // settings reads the configuration files through the PBX itself, so that
 // templates and includes count as they do there.
 func (x *examiner) settings(ctx context.Context) {
-	x.fallback(ctx)
+	x.dialplan(ctx)
 	if !x.running["func_config"] {
 		var lines []string
 		for _, n := range numbers {
@@ -87,6 +89,19 @@ func (x *examiner) settings(ctx context.Context) {
 	}
 	x.bound(ctx)
 	x.dangerous(ctx)
+	x.concealment(ctx)
+}
+
+// concealment looks for a setting that mends recordings on 22.10.1 and breaks
+// talks.
+func (x *examiner) concealment(ctx context.Context) {
+	const what, name = "packet loss concealment", "genericplc_on_equal_codecs"
+	if set, _ := x.inFile(ctx, "codecs.conf", "plc", name); set != "yes" && set != "true" {
+		x.ok(what, "only where codecs differ")
+		return
+	}
+	x.add(SeverityWarning, what, name+" is on: some talks of two phones with the same codec are silent", "no",
+		"codecs.conf, [plc]: "+name+"=no; then: core restart when convenient")
 }
 
 func (x *examiner) number(ctx context.Context, n number) {
@@ -132,22 +147,6 @@ func (x *examiner) dangerous(ctx context.Context) {
 		return
 	}
 	x.ok(what, "refused from outside")
-}
-
-// fallback looks for the place calls go to when Ringmaster is away.
-func (x *examiner) fallback(ctx context.Context) {
-	const what = "fallback"
-	spot := x.cfg.Fallback + ",s,1"
-	switch there, seen := x.variable(ctx, "DIALPLAN_EXISTS("+spot+")"); {
-	case !seen:
-		x.add(SeverityNote, what, "cannot be seen without func_dialplan.so", "a context "+x.cfg.Fallback,
-			"on the PBX: dialplan show "+x.cfg.Fallback)
-	case there == "1":
-		x.ok(what, "context "+x.cfg.Fallback+" exists")
-	default:
-		x.add(SeverityError, what, "no context "+x.cfg.Fallback+": while Ringmaster is away, callers are hung up on", "a context "+x.cfg.Fallback,
-			"extensions.conf: the part [rm-fallback] of dialplans/asterisk/extensions.conf; then: dialplan reload")
-	}
 }
 
 // phoneSetting is a setting of an endpoint that breaks calls in a quiet way.

@@ -43,7 +43,7 @@ func TestDoctorIsContentWithTheShippedFiles(t *testing.T) {
 		}
 	}
 	for _, what := range []string{
-		"ARI", "version", "rights", "modules", "event socket", "stamp", "fallback", "http sessions", "event socket patience",
+		"ARI", "version", "rights", "modules", "event socket", "stamp", "fallback", "person or machine", "calls from other switches", "packet loss", "http sessions", "event socket patience",
 		"where ARI listens", "functions that touch", "direct_media", "transfer keys", "recording folder", "phones", "host name", "application",
 	} {
 		if len(found(findings, what)) == 0 {
@@ -105,7 +105,7 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 		"ari.conf":        {"websocket_write_timeout=2000\n", "\n;"},
 		"asterisk.conf":   {"live_dangerously=no", "live_dangerously=yes"},
 		"pjsip.conf":      {"set_var=PJSIP_TRANSFER_HANDLING()=ari-only", "device_state_busy_at=1"},
-		"extensions.conf": {"[rm-fallback]", "[somewhere-else]"},
+		"extensions.conf": {"[rm-", "[somewhere-"},
 	})
 	ari := filepath.Join(pbx.Dir, "etc", "ari.conf")
 	text, err := os.ReadFile(ari)
@@ -116,6 +116,10 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := pbx.CLI("module reload res_ari.so"); err != nil {
+		t.Fatal(err)
+	}
+	plc := "[plc]\ngenericplc_on_equal_codecs=true\n"
+	if err := os.WriteFile(filepath.Join(pbx.Dir, "etc", "codecs.conf"), []byte(plc), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.RemoveAll(pbx.RecordingDir); err != nil {
@@ -133,7 +137,10 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 		{"functions that touch the machine", SeverityError, "asterisk.conf, [options]: live_dangerously=no"},
 		{"transfer keys of phones", SeverityWarning, "set_var=PJSIP_TRANSFER_HANDLING()=ari-only"},
 		{"device_state_busy_at of phones", SeverityWarning, "device_state_busy_at=0"},
-		{"fallback", SeverityError, "extensions.conf"},
+		{"fallback", SeverityError, "[rm-fallback]"},
+		{"person or machine", SeverityNote, "[rm-amd]"},
+		{"calls from other switches", SeverityNote, "[rm-link]"},
+		{"packet loss concealment", SeverityWarning, "codecs.conf, [plc]: genericplc_on_equal_codecs=no"},
 		{"recording folder", SeverityWarning, "recording"},
 		{"phones", SeverityError, "pjsip.conf"},
 		{"phones", SeverityWarning, "plug the phones in"},

@@ -108,10 +108,10 @@ func encodeCreate(app string, d orchestrator.Dial) (request, error) {
 		stampVariable:               stamp,
 		"PJSIP_TRANSFER_HANDLING()": "ari-only",
 	}
-	if number := shownNumber(d.Display.Number); number != "" {
+	if number := orchestrator.PlainNumber(d.Display.Number); number != "" {
 		variables["CONNECTEDLINE(num)"] = number
 	}
-	if name := sanitize(d.Display.Name, nameRunes); name != "" {
+	if name := orchestrator.PlainText(d.Display.Name, orchestrator.MaxPartyName); name != "" {
 		variables["CONNECTEDLINE(name)"] = name
 	}
 	if d.AutoAnswer {
@@ -354,4 +354,15 @@ func encodePulse(app string) request {
 
 func encodeRead(words ...string) request {
 	return request{name: "read_" + words[0], method: http.MethodGet, path: at(words...)}
+}
+
+func clip(s string, n int) string { return s[:min(len(s), n)] }
+
+func printableASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -59,11 +59,11 @@ func (s *Switch) display(ctx context.Context, l *leg, p orchestrator.Party) (orc
 	if s.playing(l) {
 		return orchestrator.ResultRejected, reasonPlaying
 	}
-	result, reason := s.order(ctx, l, encodeFunction(l.channel, "CONNECTEDLINE(num,i)", shownNumber(p.Number)))
+	result, reason := s.order(ctx, l, encodeFunction(l.channel, "CONNECTEDLINE(num,i)", orchestrator.PlainNumber(p.Number)))
 	if result != orchestrator.ResultAccepted {
 		return result, reason
 	}
-	return s.order(ctx, l, encodeFunction(l.channel, "CONNECTEDLINE(name)", sanitize(p.Name, nameRunes)))
+	return s.order(ctx, l, encodeFunction(l.channel, "CONNECTEDLINE(name)", orchestrator.PlainText(p.Name, orchestrator.MaxPartyName)))
 }
 
 func (s *Switch) readVariable(ctx context.Context, l *leg, name string) (orchestrator.CommandResult, string) {
@@ -79,7 +79,7 @@ func (s *Switch) readVariable(ctx context.Context, l *leg, name string) (orchest
 		}
 		return result, reason
 	}
-	s.say(orchestrator.VariableRead{Leg: l.id, Name: name, Value: sanitize(got.Value, valueRunes)})
+	s.say(orchestrator.VariableRead{Leg: l.id, Name: name, Value: orchestrator.PlainText(got.Value, orchestrator.MaxVariable)})
 	return orchestrator.ResultAccepted, ""
 }
 
@@ -127,7 +127,7 @@ func (b *book) detected(l *leg, args []string) []orchestrator.Event {
 		status = args[2]
 	}
 	if len(args) > 3 {
-		e.Cause = sanitize(args[3], nameRunes)
+		e.Cause = orchestrator.PlainText(args[3], orchestrator.MaxPartyName)
 	}
 	switch {
 	case strings.HasPrefix(e.Cause, "INITIALSILENCE"): // AMD calls that a machine.

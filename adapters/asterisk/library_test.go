@@ -339,7 +339,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		out, _ := b.apply(m, time.Now())
 		for _, e := range out {
-			if o, ok := e.(orchestrator.LegOffered); ok && (o.Caller.Name != sanitize(o.Caller.Name, nameRunes) || o.Leg == "") {
+			if o, ok := e.(orchestrator.LegOffered); ok && (o.Caller.Name != orchestrator.PlainText(o.Caller.Name, orchestrator.MaxPartyName) || o.Leg == "") {
 				t.Fatalf("offered %+v", o)
 			}
 		}

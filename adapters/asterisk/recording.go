@@ -88,7 +88,7 @@ func (b *book) applyRecording(event ari.Event) ([]orchestrator.Event, []chore) {
 	case *ari.RecordingFailed:
 		fault := "the switch could not record"
 		if e.Recording.Cause != "" {
-			fault += ": " + sanitize(e.Recording.Cause, nameRunes)
+			fault += ": " + orchestrator.PlainText(e.Recording.Cause, orchestrator.MaxPartyName)
 		}
 		return b.recordingOver(e.Recording.Name, time.Time(e.Timestamp), fault)
 	}

@@ -158,9 +158,9 @@ func neverSent(err error) bool {
 func saidBy(body []byte) string {
 	var said struct{ Message, Error string }
 	if json.Unmarshal(body, &said) == nil && said.Message+said.Error != "" {
-		return sanitize(said.Message+said.Error, 200)
+		return orchestrator.PlainText(said.Message+said.Error, 200)
 	}
-	return sanitize(string(clipBytes(body, 200)), 200)
+	return orchestrator.PlainText(string(clipBytes(body, 200)), 200)
 }
 
 func clipBytes(b []byte, n int) []byte {

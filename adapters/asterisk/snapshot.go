@@ -129,7 +129,7 @@ func (c *session) sync(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	if c.version == "" {
-		c.version = sanitize(pic.info.SystemInfo.Version, maxID)
+		c.version = orchestrator.PlainText(pic.info.SystemInfo.Version, maxID)
 	}
 	c.mu.Unlock()
 	c.setState(linkUp)

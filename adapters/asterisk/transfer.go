@@ -39,7 +39,7 @@ func (b *book) transfer(r *referral) ([]orchestrator.Event, []chore) {
 	ask := orchestrator.TransferAsked{Leg: l.id, Party: b.partner(l)}
 	to := &r.ReferTo
 	if to.Requested.ProtocolID == "" && to.Consult.ID == "" {
-		ask.Target = sanitize(to.Requested.Destination, numberRunes)
+		ask.Target = orchestrator.PlainText(to.Requested.Destination, orchestrator.MaxPartyNumber)
 	} else if consult := b.leg(ari.ChannelData{ID: to.Consult.ID}); consult != nil {
 		ask.Consult, ask.Peer = consult.id, b.partner(consult)
 	}

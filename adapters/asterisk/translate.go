@@ -125,7 +125,7 @@ func (b *book) start(e *ari.StasisStart, more extra, now time.Time) ([]orchestra
 	l.entry, l.number, l.caller, l.endpoint = entry, number, partyOf(e.Channel.Caller), endpointOf(e.Channel.Name)
 	out := []orchestrator.Event{orchestrator.LegOffered{
 		Switch: b.switchID, Leg: id, Entry: entry, Dialled: number, Caller: l.caller, Endpoint: l.endpoint,
-		SIPCall: sanitize(more.Channel.ProtocolID, maxID),
+		SIPCall: orchestrator.PlainText(more.Channel.ProtocolID, maxID),
 	}}
 	return append(out, b.advance(l, e.Channel.State)...), []chore{{what: choreSubscribe, leg: l, id: l.channel}}
 }
@@ -139,7 +139,7 @@ func readArgs(args []string) (entry orchestrator.Entry, number string, ours bool
 		return "", "", false
 	}
 	if len(args) > 2 {
-		number = sanitize(args[2], numberRunes)
+		number = orchestrator.PlainText(args[2], orchestrator.MaxPartyNumber)
 	}
 	switch e := orchestrator.Entry(args[1]); e {
 	case orchestrator.EntryIn, orchestrator.EntryAgent, orchestrator.EntryLink:
@@ -149,7 +149,7 @@ func readArgs(args []string) (entry orchestrator.Entry, number string, ours bool
 }
 
 func partyOf(c *ari.CallerID) orchestrator.Party {
-	return orchestrator.Party{Number: sanitize(c.GetNumber(), numberRunes), Name: sanitize(c.GetName(), nameRunes)}
+	return orchestrator.Party{Number: orchestrator.PlainText(c.GetNumber(), orchestrator.MaxPartyNumber), Name: orchestrator.PlainText(c.GetName(), orchestrator.MaxPartyName)}
 }
 
 // endpointOf takes the endpoint out of a channel's name: "PJSIP/1001-0000002a".
@@ -158,7 +158,7 @@ func endpointOf(name string) string {
 	if i < 0 || !strings.Contains(name[:i], "/") {
 		return ""
 	}
-	return sanitize(name[:i], maxID)
+	return orchestrator.PlainText(name[:i], maxID)
 }
 
 // advance takes a leg to a later state and never back: ringing may be told

@@ -74,7 +74,7 @@ func (s *Switch) readVariable(ctx context.Context, l *leg, name string) (orchest
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()
 	if s.book.live[l.id] == l {
-		s.book.post(orchestrator.VariableRead{Leg: l.id, Name: name, Value: sanitize(value, valueRunes)})
+		s.book.post(orchestrator.VariableRead{Leg: l.id, Name: name, Value: orchestrator.PlainText(value, orchestrator.MaxVariable)})
 	}
 	return orchestrator.ResultAccepted, ""
 }

@@ -130,7 +130,7 @@ func (s *Switch) notMade(l *leg) string {
 		s.counters.add(func(n *Stats) { n.Misspelt++ })
 		return ReasonUnreachable
 	}
-	return sanitize(l.failure, maxID)
+	return orchestrator.PlainText(l.failure, maxID)
 }
 
 // giveUp forgets a leg that never rang and remembers not to let it: whatever

@@ -157,7 +157,7 @@ func (x *examiner) version(ctx context.Context) {
 		x.fail("version", err.Error(), "an answer", "")
 		return
 	}
-	x.judge(sanitize(text, maxID))
+	x.judge(orchestrator.PlainText(text, maxID))
 }
 
 func (x *examiner) judge(found string) {

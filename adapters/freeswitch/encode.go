@@ -253,3 +253,5 @@ func encodeUnkeep(channel string) order {
 	return set("unkeep", channel, stampVariable, "", "rm_entry", "", "rm_number", "", bridgeVariable, "", musicVariable, "", "transfer_after_bridge", "", "park_after_bridge", "",
 		"hold_hangup_xfer_exten", "", "force_transfer_context", "", "confirm_blind_transfer", "")
 }
+
+func clip(s string, n int) string { return s[:min(len(s), n)] }

@@ -7,9 +7,6 @@ import (
 	"ringmaster/orchestrator"
 )
 
-// valueRunes bounds the value of a variable.
-const valueRunes = 255
-
 // encodeMute sets one direction; the other stays as it is.
 func encodeMute(channel string, d orchestrator.Direction, off bool) (order, error) {
 	side := map[orchestrator.Direction]string{orchestrator.MuteIn: "read", orchestrator.MuteOut: "write"}[d]
@@ -26,7 +23,7 @@ func encodeMute(channel string, d orchestrator.Direction, off bool) (order, erro
 // encodeDisplay changes what the phone shows: "name|number". Without either
 // there is nothing to order.
 func encodeDisplay(channel string, p orchestrator.Party) []order {
-	name, number := shownName(p.Name), shownNumber(p.Number)
+	name, number := shownName(p.Name), orchestrator.PlainNumber(p.Number)
 	if name == "" {
 		name = number
 	}

@@ -106,7 +106,7 @@ func keeping(cfg Config) []string {
 // ten zeros.
 func shown(p orchestrator.Party) []string {
 	var out []string
-	if number := shownNumber(p.Number); number != "" {
+	if number := orchestrator.PlainNumber(p.Number); number != "" {
 		out = append(out, "origination_caller_id_number="+number)
 	} else {
 		out = append(out, "origination_caller_id_number=anonymous")
@@ -121,7 +121,7 @@ func shown(p orchestrator.Party) []string {
 // there is replaced by its like, or by nothing.
 func shownName(name string) string {
 	var b strings.Builder
-	for _, r := range sanitize(name, nameRunes) {
+	for _, r := range orchestrator.PlainText(name, orchestrator.MaxPartyName) {
 		switch r {
 		case '\'':
 			r = '’'

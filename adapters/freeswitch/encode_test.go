@@ -165,7 +165,7 @@ func checkVariables(t *testing.T, variables map[string]string, d orchestrator.Di
 		t.Fatalf("variables %v, want %v", variables, want)
 	}
 	if name != shownName(d.Display.Name) || strings.ContainsAny(name, "'\\{}[]|$^~;<>=,\"") || strings.ContainsFunc(name, unicode.IsControl) ||
-		utf8.RuneCountInString(name) > nameRunes {
+		utf8.RuneCountInString(name) > orchestrator.MaxPartyName {
 		t.Fatalf("shown as %q", name)
 	}
 	if number == "" || strings.ContainsFunc(number, func(r rune) bool {

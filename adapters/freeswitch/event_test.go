@@ -77,7 +77,7 @@ func applied(t *testing.T, b *book, e event) {
 	for _, event := range out {
 		if l, ok := event.(orchestrator.LegOffered); ok {
 			for _, text := range []string{l.Caller.Name, l.Caller.Number, l.Dialled, l.Endpoint, l.SIPCall} {
-				if !utf8.ValidString(text) || text != sanitize(text, maxID) {
+				if !utf8.ValidString(text) || text != orchestrator.PlainText(text, maxID) {
 					t.Fatalf("offered %+v", l)
 				}
 			}

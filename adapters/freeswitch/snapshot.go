@@ -74,7 +74,7 @@ func (c *session) sync(ctx context.Context, gap bool) error {
 	snapshot := c.book.snapshot(pic, watched)
 	c.mu.Lock()
 	if c.version == "" {
-		c.version = sanitize(pic.version, maxID)
+		c.version = orchestrator.PlainText(pic.version, maxID)
 	}
 	c.mu.Unlock()
 	c.setState(linkUp)

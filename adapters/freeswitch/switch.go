@@ -77,7 +77,7 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
 		Kind: "freeswitch", Version: s.version,
 		ExactEndedBy: true, FallsBackAlone: true,
-		Recording: true, Supervision: true, StereoFile: true, ListsRecordings: true,
+		Recording: true, Supervision: true, StereoFile: true, RecordsEveryAgent: true, ListsRecordings: true,
 		JoinGap: joinGap,
 	}
 }

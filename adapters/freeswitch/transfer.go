@@ -29,7 +29,7 @@ func (b *book) transferor(e *event) []orchestrator.Event {
 	b.forgetTransfer(asker)
 	b.forgetTransfer(party)
 	asker.asks, party.askedBy = party, asker
-	party.target = sanitize(strings.TrimPrefix(e.variable("transfer_destination"), "blind:"), numberRunes)
+	party.target = orchestrator.PlainText(strings.TrimPrefix(e.variable("transfer_destination"), "blind:"), orchestrator.MaxPartyNumber)
 	party.move()
 	return nil
 }

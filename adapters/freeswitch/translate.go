@@ -79,7 +79,7 @@ func (b *book) arrival(e *event, channel string, now time.Time) ([]orchestrator.
 	l.sequence = e.sequence()
 	out := []orchestrator.Event{orchestrator.LegOffered{
 		Switch: b.cfg.ID, Leg: l.id, Entry: l.entry, Dialled: l.number, Caller: l.caller, Endpoint: l.endpoint,
-		SIPCall: sanitize(e.variable("sip_call_id"), maxID),
+		SIPCall: orchestrator.PlainText(e.variable("sip_call_id"), maxID),
 	}}
 	return append(out, b.up(l, e)...), nil
 }
@@ -101,13 +101,13 @@ func (b *book) describe(l *leg, e *event) {
 	if l.dialled || l.entry == orchestrator.EntryAgent {
 		l.role = roleAgent
 	}
-	l.number = sanitize(e.variable("rm_number"), numberRunes)
+	l.number = orchestrator.PlainText(e.variable("rm_number"), orchestrator.MaxPartyNumber)
 	if l.number == "" && !l.dialled {
-		l.number = sanitize(e.get("Caller-Destination-Number"), numberRunes)
+		l.number = orchestrator.PlainText(e.get("Caller-Destination-Number"), orchestrator.MaxPartyNumber)
 	}
 	if !l.dialled {
 		l.caller = orchestrator.Party{
-			Number: sanitize(e.get("Caller-Caller-ID-Number"), numberRunes), Name: sanitize(e.get("Caller-Caller-ID-Name"), nameRunes),
+			Number: orchestrator.PlainText(e.get("Caller-Caller-ID-Number"), orchestrator.MaxPartyNumber), Name: orchestrator.PlainText(e.get("Caller-Caller-ID-Name"), orchestrator.MaxPartyName),
 		}
 		if l.caller.Name == l.caller.Number {
 			l.caller.Name = "" // FreeSWITCH's stand-in for a name that was not given.

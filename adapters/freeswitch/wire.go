@@ -14,6 +14,8 @@ import (
 
 	"github.com/percipia/eslgo"
 	"github.com/percipia/eslgo/command"
+
+	"ringmaster/orchestrator"
 )
 
 const (
@@ -274,7 +276,7 @@ func refused(answer string) bool {
 }
 
 // said is FreeSWITCH's own words, fit for a log.
-func said(answer string) string { return sanitize(answer, 200) }
+func said(answer string) string { return orchestrator.PlainText(answer, 200) }
 
 // bare takes the wrapping off a network error: addresses and port numbers that
 // differ each time hide that the cause is the same.

@@ -126,14 +126,23 @@ func TestAsteriskRestarts(t *testing.T) {
 	talk := c.converse(t, "+49710")
 	time.Sleep(1500 * time.Millisecond) // the PBX writes its registrations down once a second
 	c.pbx.Kill()
+	killed := time.Now()
 	c.eventually("the loss is noticed", 12*time.Second, func() bool { return !c.live().Switches[0].Attached })
+	time.Sleep(3 * time.Second) // which are no talk
 	if err := c.pbx.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c.eventually("the switch is back", 30*time.Second, func() bool { return c.live().Switches[0].Attached })
 	s := c.story(t, "+49710")
-	if s.count("call_ended") != 1 {
+	if s.count("call_ended") != 1 || s.count("call_lost") != 1 {
 		t.Errorf("the lost call:\n%s", s)
+	}
+	// The connection breaks with the PBX, so that is when it was known to live.
+	if ended := s.Call.Ended; ended.Before(killed.Add(-time.Second)) || ended.After(killed.Add(2*time.Second)) {
+		t.Errorf("killed at %s, the call ended at %s", killed.UTC(), ended)
+	}
+	if talked := time.Duration(s.Call.Times.Talk) * time.Millisecond; talked > killed.Add(2*time.Second).Sub(talk.since) {
+		t.Errorf("the talk went on for %s, past the PBX:\n%s", talked, s)
 	}
 	// Both people notice that the line is dead and put the receiver down.
 	for _, dead := range []*phone.Call{talk.call, talk.ring} {

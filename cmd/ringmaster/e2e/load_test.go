@@ -29,7 +29,7 @@ const (
 )
 
 var (
-	loadSteps = []int{5, 10, 20, 30}
+	loadSteps = []int{5, 10, 15, 20, 30}
 	loadStep  = flag.Duration("e2e.step", 20*time.Second, "how long a test of load stays at one pace")
 )
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -200,7 +201,15 @@ func signal(t *testing.T, pid int, sig syscall.Signal) {
 // the switch. It must have stopped before the other begins, and when the cut
 // ends it stands by; the books hold one story of each call.
 func TestPartition(t *testing.T) {
-	p := newPair(t, "asterisk", 4, busy)
+	p := newPair(t, "asterisk", 5, func(doc document) {
+		busy(doc)
+		sales := doc["queues"].([]document)[0]
+		members := sales["agents"].([]document)
+		sales["agents"] = members[:2]
+		doc["queues"] = append(doc["queues"].([]document), document{"id": "kept", "name": "Kept", "agents": members[2:]})
+		doc["flows"] = append(doc["flows"].([]document), straightTo("kept"))
+		doc["numbers"] = append(doc["numbers"].([]document), document{"dialled": "603", "flow": "to-kept"})
+	})
 	wire, dsn := p.databaseTap(t)
 	// The leader again, on a wire that can be cut.
 	leader, other := p.roles()
@@ -215,12 +224,18 @@ func TestPartition(t *testing.T) {
 	p.awaitGuard(other)
 
 	s := p.play(t)
+	p.login(4)
 	time.Sleep(500 * time.Millisecond) // those who wait are in the database
 	pid := leader.process.Process.Pid
 	cut := time.Now()
 	wire.cut(pid)
+	// The old leader still connects these two, and nobody else hears of it.
+	late := p.dial(p.caller(4), "603", "+49300")
+	heard := p.hears(late, agentHz, time.Time{})
+	untold := conversation{c: p.centre, call: late, ring: incoming(t, p.agents[4]), number: "+49300", since: heard.Add(200 * time.Millisecond)}
 	took := p.follow(cut)
 	s.stands(t)
+	p.takesOver(t, untold)
 	next := other.process.Process.Pid
 	sent, begun := p.wires.since(pid, cut), p.wires.since(next, cut)
 	if len(sent) == 0 || len(begun) == 0 {
@@ -246,8 +261,8 @@ func TestPartition(t *testing.T) {
 	for _, late := range p.wires.since(pid, first.at) {
 		t.Errorf("the old leader sent %.100q afterwards", late.text)
 	}
-	// What was decided between the cut and the silence is lost to the other: of
-	// those calls there may be less to tell, but nothing twice.
+	// What was decided and over between the cut and the silence is lost to the
+	// other, but nothing is told twice.
 	for _, number := range s.churn.stop() {
 		if ids := p.calls(number); len(ids) > 1 {
 			t.Errorf("%d CDRs of one call of %s", len(ids), number)
@@ -255,6 +270,26 @@ func TestPartition(t *testing.T) {
 	}
 	s.churn = &churn{cancel: func() {}}
 	s.ends(t)
+}
+
+// takesOver checks that two who were connected by a leader that could not tell
+// have a call with the one that followed, and talk on.
+func (p *pair) takesOver(t *testing.T, talk conversation) {
+	t.Helper()
+	if a := p.agent(4); a.State != orchestrator.AgentTalking {
+		t.Errorf("the agent who talks is told as %s", a.State)
+	}
+	time.Sleep(time.Second)
+	talk.c = p.centre
+	talk.unharmed(t, jitter)
+	if err := talk.call.Hangup(t.Context()); err != nil {
+		t.Error(err)
+	}
+	s := p.story(t, talk.number)
+	s.has(t, "call_arrived", "offer_made", "call_connected", "call_ended")
+	if s.Call.Outcome.Reason != orchestrator.ReasonTalked || s.count("offer_made") != 1 || !strings.Contains(fmt.Sprintf("%s", s.Timeline), `"adopted"`) {
+		t.Errorf("the talk that was taken over: %+v\n%s", s.Call.Outcome, s)
+	}
 }
 
 // The same on FreeSWITCH.

@@ -15,6 +15,7 @@ type story struct {
 	kind string // of the PBX it was told on
 	Call struct {
 		ID      string               `json:"id"`
+		Ended   time.Time            `json:"ended_at"`
 		Outcome orchestrator.Outcome `json:"outcome"`
 		Times   orchestrator.Times   `json:"times"`
 	} `json:"call"`

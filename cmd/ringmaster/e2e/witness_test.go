@@ -38,6 +38,7 @@ func (c *centre) loginAll(n int) {
 	for i := range n {
 		c.insist("POST", "/v1/agents/"+agentID(i)+"/actions", document{"action": "login", "phone": "p" + c.pbx.Agents[i].Number})
 	}
+	time.Sleep(time.Second) // what the key may ask at once is used up
 	c.eventually("everybody is ready", 30*time.Second, func() bool {
 		ready := 0
 		for _, a := range c.live().Agents {

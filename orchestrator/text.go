@@ -1,4 +1,4 @@
-package freeswitch
+package orchestrator
 
 import (
 	"strings"
@@ -6,16 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// numberRunes and nameRunes bound what comes from outside and what is shown on
-// a phone.
+// Bounds of what the outside says of itself, in runes.
 const (
-	numberRunes = 64
-	nameRunes   = 80
+	MaxPartyNumber = 64
+	MaxPartyName   = 80
+	MaxVariable    = 255 // the value of a variable on a switch
 )
 
-// sanitize makes others' text safe to store and show: valid UTF-8, one line, no
-// control or invisible formatting characters, at most limit runes.
-func sanitize(text string, limit int) string {
+// PlainText makes others' text safe to store and show: valid UTF-8, one line,
+// no control or invisible formatting characters, at most limit runes. What
+// means something to a switch or a browser is left to their encoders.
+func PlainText(text string, limit int) string {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
 	}
@@ -35,20 +36,14 @@ func sanitize(text string, limit int) string {
 // zeroWidthJoiner is kept: it holds emoji together.
 const zeroWidthJoiner = '\u200D'
 
-// shownNumber is the part of a caller's number that may stand in a SIP URI.
-func shownNumber(number string) string {
+// PlainNumber is the part of a party's number that may stand in the user part
+// of a SIP URI without escapes (RFC 3261, 25.1, "unreserved" and "+").
+func PlainNumber(number string) string {
 	kept := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("+*#._-", r) {
 			return r
 		}
 		return -1
 	}, number)
-	return clip(kept, numberRunes)
-}
-
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
-	}
-	return s
+	return kept[:min(len(kept), MaxPartyNumber)]
 }
