@@ -18,7 +18,13 @@ import (
 // TestHostileCallerID: whatever a carrier puts into From, the call works or is
 // refused by the PBX, nothing is executed, and what is shown is text.
 func TestHostileCallerID(t *testing.T) {
-	c, talk := witnessed(t, 2, nil)
+	for _, kind := range []string{"asterisk", "freeswitch"} {
+		t.Run(kind, func(t *testing.T) { hostileCallerID(t, kind) })
+	}
+}
+
+func hostileCallerID(t *testing.T, kind string) {
+	c, talk := witnessedOn(t, kind, 2, nil)
 	c.eventually("the agent is ready", 10*time.Second, func() bool { return c.agent(1).State == orchestrator.AgentReady })
 	bait := filepath.Join(c.pbx.Dir, "executed")
 	escaped := strings.ReplaceAll(bait, "/", "%2F")
@@ -27,6 +33,8 @@ func TestHostileCallerID(t *testing.T) {
 		{"quotes", `"\"; DROP TABLE call; -- '\\\" <b onmouseover=alert(1)>" ` + uri("+49830")},
 		{"functions", `"${SHELL(touch ` + bait + `)}$[1+1]${EVAL(${SHELL(id)})}" ` + uri("+49831")},
 		{"functions in the number", `"x" ` + uri(`$%7BSHELL(touch%20`+escaped+`)%7D`)},
+		{"functions of FreeSWITCH", `"${system(touch ` + bait + `)}${bgsystem(touch ` + bait + `)}${lua(x)}" ` + uri("+49831")},
+		{"variables and the ends of lists", `"{api_on_answer=system touch ` + bait + `}[x=1]<y=2>:_:,|~^^;'\\'" ` + uri("+49831")},
 		{"commas and dial options", `"a,b|c&d^e" ` + uri("49,832,U(rm)")},
 		{"line ends in the number", `"x" ` + uri("49%0D%0AX-Evil:%201%0D%0A")},
 		{"an escape sequence", "\"\x1b]0;owned\x07\x1b[2J\" " + uri("+49834")},

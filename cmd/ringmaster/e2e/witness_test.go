@@ -19,7 +19,13 @@ import (
 // other call notices". The other agents serve "sales".
 func witnessed(t *testing.T, agents int, change func(document)) (*centre, conversation) {
 	t.Helper()
-	c := open(t, agents, func(doc document) {
+	return witnessedOn(t, "asterisk", agents, change)
+}
+
+// witnessedOn is witnessed on one of kinds.
+func witnessedOn(t *testing.T, kind string, agents int, change func(document)) (*centre, conversation) {
+	t.Helper()
+	c := openOn(t, kind, agents, func(doc document) {
 		sales := doc["queues"].([]document)[0]
 		members := sales["agents"].([]document)
 		sales["agents"], sales["wrap_up_ms"] = members[1:], 0
