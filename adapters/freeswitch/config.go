@@ -39,7 +39,7 @@ type Config struct {
 	Fallback string
 	Care     string
 	// Conference is the profile in conference.conf.xml for talks of three; "" is
-	// "default".
+	// "ringmaster".
 	Conference string
 	// Recordings is the folder on the switch that recordings go to; "" is
 	// "/var/lib/freeswitch/recordings".
@@ -74,7 +74,7 @@ const (
 	defaultProfile     = "internal"
 	defaultFallback    = "rm-fallback"
 	defaultCare        = "rm-care"
-	defaultConference  = "default"
+	defaultConference  = "ringmaster"
 	defaultRecordings  = "/var/lib/freeswitch/recordings"
 	defaultCreates     = 40
 	defaultBurst       = 10

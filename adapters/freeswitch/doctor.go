@@ -47,6 +47,7 @@ func Examine(ctx context.Context, cfg Config) []orchestrator.Finding {
 	x.music(ctx)
 	x.rivals(ctx)
 	x.recording(ctx)
+	x.conference(ctx)
 	x.alive(ctx)
 	x.pace(ctx)
 	return x.findings
@@ -285,6 +286,24 @@ func (x *examiner) recording(ctx context.Context) {
 		return
 	}
 	x.ok(what, x.cfg.Recordings+" is writable")
+}
+
+// conference looks for the profile of talks of three.
+func (x *examiner) conference(ctx context.Context) {
+	const what = "talks of three"
+	c, ok := x.file(ctx, "conference.conf")
+	if !ok {
+		x.add(orchestrator.SeverityNote, what, "conference.conf.xml cannot be seen", "a profile "+x.cfg.Conference, "look for it by hand")
+		return
+	}
+	for _, p := range c.Profiles {
+		if p.Name == x.cfg.Conference {
+			x.ok(what, "profile "+x.cfg.Conference+" is there")
+			return
+		}
+	}
+	x.warn(what, "no profile "+x.cfg.Conference+": nobody can join two who talk, or listen to them", "there",
+		"conference.conf.xml: dialplans/freeswitch/conference.conf.xml; then: reload mod_conference")
 }
 
 // alive says whether somebody looks after calls now.

@@ -101,6 +101,7 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 		},
 		"autoload_configs/modules.conf.xml":      {{`<load module="mod_conference"/>`, `<load module="mod_callcenter"/>`}},
 		"autoload_configs/local_stream.conf.xml": {{`name="moh"`, `name="quiet"`}},
+		"autoload_configs/conference.conf.xml":   {{`name="ringmaster"`, `name="default"`}},
 		"sip_profiles/internal.xml": {
 			{`name="fire-transfer-events" value="true"`, `name="fire-transfer-events" value="false"`},
 			{`<param name="all-reg-options-ping" value="true"/>`, `<param name="unregister-on-options-fail" value="true"/>`},
@@ -131,6 +132,7 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 		{warnings, "signs of life", "every 20 s", "event-heartbeat-interval = 2"},
 		{warnings, "event threads", "4", "switch.conf.xml"},
 		{errors, "modules", "mod_conference", "load mod_conference"},
+		{warnings, "talks of three", "no profile ringmaster", "conference.conf.xml"},
 		{warnings, "music", "no stream moh", "local_stream.conf.xml"},
 		{errors, "SIP profile internal", "fire-transfer-events is false", `<param name="fire-transfer-events" value="true"/>; then: sofia profile internal restart`},
 		{warnings, "SIP profile internal", "all-reg-options-ping is not set", "sip_profiles/internal.xml"},

@@ -288,7 +288,7 @@ func encodesTogether(t *testing.T, channel, text, other string) {
 		t.Fatalf("confers %q", words)
 	}
 	apps := inline(words[2])
-	want := [][2]string{{"conference", "rm-" + text + "@default+flags{mintwo}"}, {"transfer", "caller XML rm-care"}}
+	want := [][2]string{{"conference", "rm-" + text + "@ringmaster+flags{mintwo}"}, {"transfer", "caller XML rm-care"}}
 	if !slices.Equal(apps, want) {
 		t.Fatalf("confers %q, want %q", apps, want)
 	}

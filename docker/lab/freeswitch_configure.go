@@ -131,6 +131,7 @@ func (f *FreeSWITCH) render(cfg FreeSWITCHConfig) (map[string]string, error) {
 		"autoload_configs/modules.conf.xml":      f.modules(cfg),
 		"autoload_configs/local_stream.conf.xml": f.streams(),
 		"autoload_configs/acl.conf.xml":          f.lists(),
+		"autoload_configs/conference.conf.xml":   shippedXML("conference.conf.xml"),
 		"sip_profiles/internal.xml":              f.profile(cfg),
 		"sip_profiles/internal/trunk.xml":        f.gateway("gateway.xml", "192.0.2.10:5060", cfg.TrunkContact),
 		"sip_profiles/internal/link.xml":         f.gateway("link.xml", "192.0.2.20:5060", cfg.LinkContact),
@@ -295,7 +296,6 @@ var ownXML = map[string]string{
 	"logfile.conf": `<settings><param name="rotate-on-hup" value="true"/></settings>
   <profiles><profile name="default"><settings><param name="rollover" value="0"/><param name="uuid" value="true"/></settings>
   <mappings><map name="all" value="info,notice,warning,err,crit,alert"/></mappings></profile></profiles>`,
-	"conference.conf": `<profiles><profile name="default"><param name="rate" value="8000"/><param name="interval" value="20"/></profile></profiles>`,
 	"timezones.conf":  `<timezones/>`,
 	"callcenter.conf": `<settings/><queues/><agents/><tiers/>`, // For a test that loads mod_callcenter by itself.
 }
