@@ -55,27 +55,16 @@ func (f *Floor) adoptTalks(e o.SwitchSynced, there map[o.LegID]o.SnapshotLeg) {
 }
 
 func (f *Floor) adoptTalk(sw o.SwitchID, caller, agent o.SnapshotLeg, there map[o.LegID]o.SnapshotLeg) {
-	ph := f.phoneAt(sw, agent.Endpoint)
-	if ph == nil {
-		return
-	}
-	a := f.Agents[ph.Agent]
+	a := f.unbound(sw, agent.Endpoint, there)
 	if a == nil {
 		return
 	}
 	c := f.callOf(caller.Leg)
-	if c != nil && (c.Leg != caller.Leg || c.Ending != nil) {
-		return
-	}
-	if l := f.Legs[a.Leg]; l != nil { // what they did before is over, or this is no talk of theirs
-		if _, carried := there[l.ID]; carried || l.Switch != sw {
-			return
-		}
-		f.closeMissed(l)
-	}
 	switch {
-	case c == nil || f.Calls[c.ID] != c:
+	case c == nil:
 		c = f.reopen(sw, caller)
+	case c.Leg != caller.Leg || c.Ending != nil || c.direct():
+		return
 	case c.Phase == o.PhaseTalking: // to somebody else, who has sent it on
 		f.emit(o.CallTransferred{
 			Call: c.ID, Leg: c.AgentLeg, Party: c.Leg, By: c.Agent, Kind: o.TransferBlind, Target: extensionOf(agent.Endpoint), Agent: a.ID,
@@ -85,7 +74,7 @@ func (f *Floor) adoptTalk(sw o.SwitchID, caller, agent o.SnapshotLeg, there map[
 	}
 	f.emit(o.Healed{Leg: agent.Leg, Bridge: string(agent.Bridge), Repair: "taken over: connected by another leader"})
 	offered := o.OfferMade{
-		Offer: o.OfferID(f.newID()), Call: c.ID, Agent: a.ID, Phone: ph.ID, Leg: agent.Leg, RingUntil: f.At, Bridge: agent.Bridge,
+		Offer: o.OfferID(f.newID()), Call: c.ID, Agent: a.ID, Phone: a.Phone, Leg: agent.Leg, RingUntil: f.At, Bridge: agent.Bridge,
 		Decision: o.Decision{IdleSince: a.IdleSince, Free: 1, Priority: c.Priority, Trigger: triggerAdopted, Tried: c.Tried},
 	}
 	if c.Phase == o.PhaseQueued {
@@ -100,6 +89,23 @@ func (f *Floor) adoptTalk(sw o.SwitchID, caller, agent o.SnapshotLeg, there map[
 		}
 		f.joined(o.Joined{Leg: s.Leg, Bridge: s.Bridge})
 	}
+}
+
+// unbound is the agent at an endpoint, nil if nobody is there or they are known
+// to be in something that goes on. What they did before and is gone is over.
+func (f *Floor) unbound(sw o.SwitchID, endpoint string, there map[o.LegID]o.SnapshotLeg) *agent {
+	ph := f.phoneAt(sw, endpoint)
+	if ph == nil || f.Agents[ph.Agent] == nil {
+		return nil
+	}
+	a := f.Agents[ph.Agent]
+	if l := f.Legs[a.Leg]; l != nil {
+		if _, carried := there[l.ID]; carried || l.Switch != sw {
+			return nil
+		}
+		f.closeMissed(l)
+	}
+	return a
 }
 
 // reopen begins a call anew for a caller who talks. It is in no node: all that
