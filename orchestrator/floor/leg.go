@@ -231,6 +231,8 @@ func (f *Floor) commandDone(e o.CommandDone) {
 			f.linkFailed(f.Calls[l.Call], l, e)
 		case f.dialling(l):
 			f.dialFailed(f.Calls[l.Call], l, e)
+		default: // its offer is over, and its hang-up may have been refused: the snapshot tells
+			f.ask(o.Resync{Switch: l.Switch})
 		}
 		return
 	case o.Play:
