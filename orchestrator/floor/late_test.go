@@ -2,6 +2,7 @@ package floor_test
 
 import (
 	"testing"
+	"time"
 
 	o "ringmaster/orchestrator"
 )
@@ -20,5 +21,30 @@ func TestALegWhoseArrivalIsToldAfterItsEndOpensNothing(t *testing.T) {
 		if again := d.do(e); len(again.Facts)+len(again.Commands) > 0 {
 			t.Errorf("%s is taken twice: %+v", e.Dialled, again)
 		}
+	}
+}
+
+// TestADialThatNobodyCanTellOfIsLookedFor: the offer was given up meanwhile and
+// the hang-up refused, so only the snapshot can free the agent.
+func TestADialThatNobodyCanTellOfIsLookedFor(t *testing.T) {
+	d := newDesk(t)
+	d.do(o.AgentAsked{Agent: "ana", Action: o.ActionLogin, Phone: "p1"})
+	d.arrive("pbx/1")
+	dial := command[o.Dial](t, d.last)
+	d.pass(4 * time.Second) // longer than a phone may be silent
+	if over, ok := find[o.OfferEnded](d); !ok || over.Outcome != o.OfferUnreachable {
+		t.Fatalf("the offer: %+v", over)
+	}
+	d.do(o.CommandDone{Switch: "pbx", Leg: dial.Leg, Do: o.Hangup{Leg: dial.Leg}, Result: o.ResultRejected})
+	asks := d.do(o.CommandDone{Switch: "pbx", Leg: dial.Leg, Do: dial, Result: o.ResultNoWord}).Asks
+	if len(asks) != 1 || asks[0].What != (o.Resync{Switch: "pbx"}) {
+		t.Fatalf("asked: %+v", asks)
+	}
+	d.do(o.SwitchSynced{Switch: "pbx", Epoch: "e1", Snapshot: o.Snapshot{
+		Legs:      []o.SnapshotLeg{{Leg: "pbx/1", Stamp: o.Stamp{Role: o.RoleCaller}, Entry: o.EntryIn, State: o.LegIsUp}},
+		Endpoints: []o.SnapshotEndpoint{{Endpoint: "PJSIP/1001", Reachable: true}},
+	}})
+	if closed, ok := find[o.LegClosed](d); !ok || closed.Leg != dial.Leg {
+		t.Errorf("closed: %+v", closed)
 	}
 }
