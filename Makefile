@@ -67,7 +67,7 @@ sim: ## Simulate 10,000 seeds of calls, faults and restarts
 
 fuzz: ## Fuzz what speaks to the switches: 10 million executions of the encoders
 	@for target in $(ENCODERS); do \
-	  $(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZ)x "./adapters/$${target%:*}"; done
+	  $(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZ)x -fuzzminimizetime 1x "./adapters/$${target%:*}"; done
 
 matrix: ## Break things under load on both real switches, and load them until they are slow (40 minutes, alone on the machine)
 	$(GO) test -count=1 -v -timeout 90m -run 'UnderLoad|TestTakeOver|TestHandOver|TestLoad' ./cmd/ringmaster/e2e -long -e2e.takeovers=12
