@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"slices"
 	"time"
 
 	o "ringmaster/orchestrator"
@@ -72,6 +73,7 @@ func (f *Floor) applyAttached(d o.SwitchAttached) {
 		c.Adrift = false
 		f.touch(c)
 	}
+	f.touchAll(d.Switch)
 	f.driftServices(d.Switch, false)
 	f.reconsider(d.Switch)
 }
@@ -98,6 +100,7 @@ func (f *Floor) applyDetached(d o.SwitchDetached) {
 		f.matcher.Unwait(c.ID) // until it can be heard again
 		f.touch(c)
 	}
+	f.touchAll(d.Switch)
 	f.driftServices(d.Switch, true)
 	f.reconsider(d.Switch)
 }
@@ -182,7 +185,23 @@ func (f *Floor) applyPlay(id o.CallID, legID o.LegID, play o.PlayID, purpose o.P
 }
 
 // touch brings the deadline index in line with a call.
-func (f *Floor) touch(c *call) { f.deadlines.set(c) }
+func (f *Floor) touch(c *call) {
+	c.unheard = len(c.Legs) > 0 && !slices.ContainsFunc(c.Legs, func(id o.LegID) bool {
+		l := f.Legs[id]
+		return l != nil && f.attached(l.Switch)
+	})
+	f.deadlines.set(c)
+}
+
+// touchAll does so for every call with a leg at a switch.
+func (f *Floor) touchAll(sw o.SwitchID) {
+	for _, id := range sortedKeys(f.Calls) {
+		c := f.Calls[id]
+		if slices.ContainsFunc(c.Legs, func(id o.LegID) bool { l := f.Legs[id]; return l != nil && l.Switch == sw }) {
+			f.touch(c)
+		}
+	}
+}
 
 // reindex rebuilds everything that follows from the state.
 func (f *Floor) reindex() {
@@ -203,7 +222,7 @@ func (f *Floor) reindex() {
 		c.slot = 0
 		c.flow = f.flowVersion(c.FlowID, c.FlowVersion)
 		c.queue = f.queueVersion(c.QueueID, c.QueueVersion)
-		f.deadlines.set(c)
+		f.touch(c)
 		if c.Phase == o.PhaseQueued {
 			f.waitInMatcher(c)
 		}

@@ -44,6 +44,7 @@ func (f *Floor) applyStarted(d o.LegStarted) {
 		return
 	}
 	c.Legs = append(c.Legs, d.Leg)
+	f.touch(c)
 	if lk := c.Link; lk != nil && d.Role == o.RoleLink && d.Leg != lk.Out {
 		lk.In = d.Leg
 	}

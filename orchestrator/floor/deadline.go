@@ -149,7 +149,7 @@ func (s *service) place() *int            { return &s.slot }
 // nothing could be done; while an agent rings, only the offer's own moments.
 func (c *call) due() (time.Time, bool) {
 	switch {
-	case c.Adrift:
+	case c.Adrift || c.unheard:
 		return time.Time{}, false
 	case !c.EndBy.IsZero():
 		return c.EndBy, true

@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"slices"
 	"time"
 
 	o "ringmaster/orchestrator"
@@ -166,7 +167,8 @@ func (f *Floor) callDue(c *call) {
 }
 
 // endOverdue is a hung-up leg that will not close. The floor asks the switch
-// what is really there; the snapshot then closes what is gone.
+// what is really there; the snapshot then closes what is gone. A switch that
+// cannot be heard answers when it is back.
 func (f *Floor) endOverdue(c *call) {
 	if c.Ending == nil {
 		f.emit(o.CallEnding{Call: c.ID, Outcome: o.Outcome{Result: o.ResultUnknown, Reason: o.ReasonUnknown}})
@@ -176,6 +178,12 @@ func (f *Floor) endOverdue(c *call) {
 	for _, id := range c.Legs {
 		f.order(c, o.Hangup{Leg: id, Cause: o.CauseNormal})
 	}
-	f.ask(o.Resync{Switch: c.Switch})
+	var asked []o.SwitchID
+	for _, id := range c.Legs {
+		if sw := f.Legs[id].Switch; !slices.Contains(asked, sw) {
+			asked = append(asked, sw)
+			f.ask(o.Resync{Switch: sw})
+		}
+	}
 	f.finish(c)
 }

@@ -181,9 +181,10 @@ type call struct {
 
 	InFlow, InQueue, InTalk, OnHold time.Duration
 
-	flow  *o.Flow
-	queue *o.Queue
-	slot  int
+	flow    *o.Flow
+	queue   *o.Queue
+	unheard bool // every switch with a leg of it
+	slot    int
 }
 
 // comeback is where a transferred call goes when whom it was meant for cannot
