@@ -167,9 +167,9 @@ type (
 		Context   string `json:"context"`
 		Extension string `json:"extension"`
 	}
-	// CallLost is a call whose switch was lost and no longer carries it. When it
-	// ended nobody can know; Since is when it was last known to live, and the
-	// times of the call and of its vanished legs stop there.
+	// CallLost is a call of which a switch that was lost no longer carries the
+	// caller or the agent. When it ended nobody can know; Since is when it was last
+	// known to live, and the times of the call and of its vanished legs stop there.
 	CallLost struct {
 		Call   CallID    `json:"call"`
 		Switch SwitchID  `json:"switch"`
@@ -358,8 +358,8 @@ type (
 	}
 	// AgentChanged is the agent entering a state. Every moment of an agent's
 	// day is in exactly one interval between two of these. Since, where it is
-	// told, is when the state began if not at the fact's time: when the call was
-	// lost that the agent was last known to be in.
+	// told, is when the state began if not at the fact's time: when the switch fell
+	// silent that no longer carries the agent's leg.
 	AgentChanged struct {
 		Agent  AgentID    `json:"agent"`
 		State  AgentState `json:"state"`

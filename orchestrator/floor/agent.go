@@ -139,7 +139,7 @@ func (f *Floor) change(a *agent, to o.AgentState) {
 	if to == o.AgentPaused {
 		reason = a.Pause
 	}
-	if to == a.State && reason == a.Reason {
+	if to == a.State && reason == a.Reason && a.LostAt.IsZero() {
 		return
 	}
 	d := o.AgentChanged{Agent: a.ID, State: to, Reason: reason, Phone: a.Phone, Call: a.Call}

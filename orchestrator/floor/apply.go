@@ -64,6 +64,10 @@ func (f *Floor) applyAttached(d o.SwitchAttached) {
 		p = &pbx{ID: d.Switch}
 		f.Switches[d.Switch] = p
 	}
+	p.Silent = zero
+	if !p.Attached {
+		p.Silent = p.Since
+	}
 	p.Attached, p.Epoch, p.Since, p.Reason, p.LostBy, p.Doubt = true, d.Epoch, f.At, "", time.Time{}, false
 	f.deadlines.set(p)
 	for _, c := range f.callsOn(d.Switch) {

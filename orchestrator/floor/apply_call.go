@@ -49,7 +49,7 @@ func (f *Floor) applyCall(deed o.Deed) {
 		c.Released, c.EndBy, c.NodeBy = true, f.At.Add(endingMax), zero
 		f.touch(c)
 	case o.CallLost:
-		f.Calls[d.Call].Lost = d.Since
+		f.applyLost(d)
 	case o.CallEnding:
 		c := f.Calls[d.Call]
 		c.Ending, c.EndBy = &d.Outcome, f.At.Add(endingMax)
@@ -118,10 +118,22 @@ func (f *Floor) countsTo(c *call) time.Time {
 	return c.Lost
 }
 
-// vanished reports whether a leg was not there any more when its switch was
-// back: the call it belonged to is lost.
-func vanished(c *call, d o.LegClosed) bool {
-	return c != nil && !c.Lost.IsZero() && d.By == o.EndedBySwitch && d.Cause == 0
+// applyLost puts the end of a call back. A caller who hung up before the loss
+// was known had nobody to talk to any more.
+func (f *Floor) applyLost(d o.CallLost) {
+	c := f.Calls[d.Call]
+	c.Lost = d.Since
+	if c.Phase != o.PhaseEnded {
+		return
+	}
+	last := &c.InTalk
+	if c.Held {
+		last = &c.OnHold
+	}
+	over := min(c.Ended.Sub(d.Since), *last)
+	*last -= over
+	c.Ended = c.Ended.Add(-over)
+	c.Since = c.Ended
 }
 
 // phase moves a call on and books the time it spent.
@@ -328,9 +340,7 @@ func (f *Floor) applyClosed(d o.LegClosed) {
 	c := f.Calls[l.Call]
 	if a := f.Agents[l.Agent]; a != nil && a.Leg == l.ID {
 		f.agentLegClosed(a)
-		if vanished(c, d) {
-			a.LostAt = c.Lost
-		}
+		a.LostAt = f.vanished(l, d)
 	}
 	f.hungUpAt(l)
 	if c == nil {

@@ -28,7 +28,7 @@ func (f *Floor) settleAt(id o.SwitchID) {
 // detached; the deadline is not set again.
 func (f *Floor) giveUp(p *pbx) {
 	f.emit(o.SwitchDetached{Switch: p.ID, Reason: p.Reason})
-	f.lose(p.ID, nil, p.Since)
+	f.lose(p.ID, nil)
 	f.closeMissing(p.ID, nil, true)
 }
 
@@ -41,7 +41,6 @@ func (f *Floor) giveUp(p *pbx) {
 // on its way will arrive.
 func (f *Floor) switchSynced(e o.SwitchSynced) {
 	gap := !f.attached(e.Switch) || f.Switches[e.Switch].Epoch != e.Epoch || f.Switches[e.Switch].Doubt
-	lost := f.lostSince(e.Switch)
 	f.emit(o.SwitchAttached{Switch: e.Switch, Epoch: e.Epoch})
 	f.healEndpoints(e)
 	there := make(map[o.LegID]o.SnapshotLeg, len(e.Snapshot.Legs))
@@ -51,8 +50,8 @@ func (f *Floor) switchSynced(e o.SwitchSynced) {
 	if gap {
 		f.missedTransfers(e.Switch, there)
 		f.missedTalks(e.Switch, there)
-		f.lose(e.Switch, there, lost)
 		f.adoptTalks(e, there)
+		f.lose(e.Switch, there)
 	}
 	f.closeMissing(e.Switch, there, gap)
 	at := make(map[*call]int)

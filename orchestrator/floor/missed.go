@@ -48,23 +48,49 @@ func (f *Floor) missedTalks(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) {
 	}
 }
 
-// lostSince is when a switch was heard last, zero while it is heard.
-func (f *Floor) lostSince(id o.SwitchID) time.Time {
-	if p := f.Switches[id]; p != nil && !p.Attached {
+// silentSince is when the silence began in which a switch is missed, or out of
+// which it came in this very step; zero while it is heard.
+func (f *Floor) silentSince(id o.SwitchID) time.Time {
+	p := f.Switches[id]
+	switch {
+	case p == nil:
+		return zero
+	case !p.Attached:
 		return p.Since
+	case p.Since.Equal(f.At):
+		return p.Silent
 	}
 	return zero
 }
 
-// lose stops the clocks of the calls a switch does not carry any more. It says
-// nothing of when they ended, so the time in which nobody listened is neither
-// talk nor wait.
-func (f *Floor) lose(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg, since time.Time) {
+// vanished is when a leg was last known to live that its switch did not carry
+// any more when it was heard again; zero for one whose end was told, and for one
+// of which nothing was ever heard but our own order.
+func (f *Floor) vanished(l *leg, d o.LegClosed) time.Time {
+	if d.By != o.EndedBySwitch || d.Cause != 0 || l.State == o.LegNew {
+		return zero
+	}
+	return f.silentSince(l.Switch)
+}
+
+// lose stops the clocks of the calls of which a switch does not carry an end any
+// more, the caller's or the agent's. It says nothing of when that end went, so
+// the time in which nobody listened is neither talk nor wait.
+func (f *Floor) lose(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg) {
+	since := f.silentSince(sw)
 	if since.IsZero() {
 		return
 	}
-	for _, c := range f.callsOn(sw) {
-		if _, carried := there[c.Leg]; !carried && f.Legs[c.Leg] != nil {
+	missing := func(id o.LegID) bool {
+		l := f.Legs[id]
+		_, carried := there[id]
+		return l != nil && l.Switch == sw && !carried
+	}
+	for _, id := range sortedKeys(f.Calls) {
+		c := f.Calls[id]
+		over := !c.Ended.IsZero() && !c.Ended.After(since)
+		known := !c.Lost.IsZero() && !c.Lost.After(since) // with another switch, before
+		if !over && !known && (missing(c.Leg) || missing(c.AgentLeg)) {
 			f.emit(o.CallLost{Call: c.ID, Switch: sw, Since: since})
 		}
 	}

@@ -63,6 +63,7 @@ type pbx struct {
 	Attached bool
 	Epoch    string
 	Since    time.Time
+	Silent   time.Time // attached: from when until Since it was not heard
 	Reason   string
 	LostBy   time.Time // when its calls are given up; zero while attached
 	Doubt    bool      // an event of it may have been lost here, to a panic
@@ -114,7 +115,7 @@ type agent struct {
 	Held      bool
 	WrapUp    o.Millis // after this talk
 	WrapUntil time.Time
-	LostAt    time.Time // when the call was lost that ended just now
+	LostAt    time.Time // last known to be at the leg that vanished just now
 	NotBefore time.Time // no offer before; set by a missed one
 	Misses    int       // in a row
 	IdleSince time.Time
@@ -176,7 +177,7 @@ type call struct {
 	Ended    time.Time // when the caller's leg closed
 	Released bool
 	Adrift   bool      // its switch cannot be heard
-	Lost     time.Time // when it was last known to live, if its switch lost it
+	Lost     time.Time // when it was last known to live, if a switch lost it
 	Legs     []o.LegID // open, in order of their start
 
 	InFlow, InQueue, InTalk, OnHold time.Duration

@@ -53,6 +53,7 @@ type bookCall struct {
 	ending   bool
 	released bool
 	lost     time.Time // last known to live
+	last     string    // the part of Times that was booked last
 	gone     time.Time // the caller's leg closed
 	ended    bool
 }
@@ -315,7 +316,18 @@ func (b *book) phase(c *bookCall, at time.Time, to orchestrator.CallPhase) {
 		}
 	}
 	c.spent[part] += at.Sub(c.since)
-	c.phase, c.since = to, at
+	c.phase, c.since, c.last = to, at, part
+}
+
+// lose books a call's end where it was last known to live. If its caller has
+// hung up since, the talk is shortened.
+func (b *book) lose(c *bookCall, since time.Time) {
+	c.lost = since
+	if c.phase == orchestrator.PhaseEnded && c.gone.After(since) {
+		cut := min(c.gone.Sub(since), c.spent[c.last])
+		c.spent[c.last] -= cut
+		c.gone = c.gone.Add(-cut)
+	}
 }
 
 func (b *book) foldCall(at time.Time, deed orchestrator.Deed) {
@@ -372,7 +384,7 @@ func (b *book) foldCall(at time.Time, deed orchestrator.Deed) {
 		c.leg, c.agent, c.agentLeg, c.held = d.Party, "", "", false
 		c.pbx = b.legs[d.Party].pbx
 	case orchestrator.CallLost:
-		b.call(d.Call).lost = d.Since
+		b.lose(b.call(d.Call), d.Since)
 	case orchestrator.CallReleased:
 		b.call(d.Call).released = true
 	case orchestrator.CallEnding:

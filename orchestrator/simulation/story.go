@@ -185,7 +185,9 @@ func (s *story) act(w []string) error {
 		}
 		return err
 	case w[0] == "switch" || w[0] == "ringmaster":
-		return s.machine(strings.Join(w, " "))
+		return s.machine(s.w.wires[0], strings.Join(w, " "))
+	case w[0] == "west" && len(s.w.wires) > 1:
+		return s.machine(s.w.wires[1], "switch "+strings.Join(w[1:], " "))
 	case len(w) >= 3 && w[1] == "calls":
 		return s.calls(w)
 	case s.people[w[0]] != nil:
@@ -199,14 +201,14 @@ func (s *story) act(w []string) error {
 }
 
 // machine is something that happens to the machines.
-func (s *story) machine(what string) error {
+func (s *story) machine(x *wire, what string) error {
 	switch what {
 	case "switch is cut off":
-		s.w.wires[0].cut()
+		x.cut()
 	case "switch is back":
-		s.w.wires[0].reopen(0)
+		x.reopen(0)
 	case "switch restarts":
-		s.w.wires[0].sw.Restart()
+		x.sw.Restart()
 	case "ringmaster is killed": // with its next decision, whose orders are lost
 		s.w.dying = true
 	default:

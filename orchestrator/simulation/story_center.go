@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 // first line that is none. The lines:
 //
 //	agents ana ben                              numbers 101, 102; phones 1001, 1002
+//	west ben                                    their phones are at a second switch, linked both ways
 //	like freeswitch                             what the switch does about transfers
 //	pin ana 1234
 //	reasons lunch=1 desk=2
@@ -32,6 +34,8 @@ func (s *story) setUp(w []string) (known bool, err error) {
 			})
 			c.Phones = append(c.Phones, orchestrator.Phone{ID: orchestrator.PhoneID("p" + phone), Switch: "pbx", Endpoint: "SIM/" + phone})
 		}
+	case "west":
+		s.west(w[1:])
 	case "like":
 		s.plan.Quirks.DoesAttended, s.plan.Quirks.PartsWhileAsked = true, true
 	case "pin":
@@ -51,6 +55,20 @@ func (s *story) setUp(w []string) (known bool, err error) {
 		return false, nil
 	}
 	return true, nil
+}
+
+// west puts agents' phones at a second switch.
+func (s *story) west(agents []string) {
+	c := &s.plan.Config
+	c.Switches[0].Links = []orchestrator.Link{{To: "west", Trunk: "SIM/west"}}
+	c.Switches = append(c.Switches, orchestrator.PBX{
+		ID: "west", Type: "simulated", Links: []orchestrator.Link{{To: c.Switches[0].ID, Trunk: "SIM/pbx"}},
+	})
+	for i, a := range c.Agents {
+		if slices.Contains(agents, string(a.ID)) {
+			c.Phones[i].Switch = "west"
+		}
+	}
 }
 
 func (s *story) queue(w []string) error {

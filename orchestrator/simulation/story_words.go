@@ -69,6 +69,14 @@ func words(media []o.Media) string {
 
 func seconds(m o.Millis) string { return m.Duration().Truncate(time.Second).String() }
 
+// switchName tells a second switch from the one most stories have.
+func switchName(id o.SwitchID) string {
+	if id == "pbx" {
+		return "the switch"
+	}
+	return string(id)
+}
+
 // command is an order in words; music and claims go without saying.
 func (s *story) command(a o.Action) string {
 	switch a := a.(type) {
@@ -107,9 +115,9 @@ func (s *story) command(a o.Action) string {
 func (s *story) fact(d o.Deed) string {
 	switch d := d.(type) {
 	case o.SwitchAttached:
-		return "the switch is heard"
+		return switchName(d.Switch) + " is heard"
 	case o.SwitchDetached:
-		return "the switch cannot be heard: " + d.Reason
+		return switchName(d.Switch) + " cannot be heard: " + d.Reason
 	case o.EndpointNoted, o.ConfigApplied, o.LegStarted, o.LegSeparated, o.LegJoined, o.MusicStarted, o.MusicStopped,
 		o.PlayStarted, o.PlayEnded, o.ServiceEnded:
 		return ""
@@ -171,6 +179,9 @@ func (s *story) callFact(deed o.Deed) string {
 	case o.CallReleased:
 		return fmt.Sprintf("%s goes to the dialplan's %s", s.name(string(d.Call)), d.Extension)
 	case o.CallLost:
+		if d.Switch != "pbx" {
+			return fmt.Sprintf("%s is lost with %s, last known to live at %s", s.name(string(d.Call)), d.Switch, clockFace(d.Since))
+		}
 		return fmt.Sprintf("%s is lost with its switch, last known to live at %s", s.name(string(d.Call)), clockFace(d.Since))
 	case o.CallEnding:
 		return fmt.Sprintf("%s is ending: %s, %s", s.name(string(d.Call)), d.Outcome.Result, d.Outcome.Reason)
