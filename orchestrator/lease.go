@@ -80,6 +80,7 @@ type Lease struct {
 	Epoch    uint64
 	Reign    uint64 // the first epoch since which the holder has not changed
 	Holder   Instance
+	Former   InstanceID    // whose it was until now; only AcquireLease knows
 	Left     time.Duration // until it runs out; negative: it did so long ago
 	Yields   bool
 	Released bool

@@ -28,7 +28,7 @@ func (s *Store) AcquireLease(
 		s.endSessions(ctx, before.Holder.ID)
 	}
 	// What was free a moment ago may be another's now: the row decides.
-	now := orchestrator.Lease{Holder: claim.Instance, Left: claim.Term}
+	now := orchestrator.Lease{Holder: claim.Instance, Former: before.Holder.ID, Left: claim.Term}
 	err = s.leases.QueryRowContext(ctx, `
 		INSERT INTO lease AS l (tenant_id, epoch, reign, instance_id, instance_name, expires_at, yields, released)
 		SELECT $1, e, e, $2, $3, clock_timestamp() + $5::bigint * interval '1 microsecond', false, false

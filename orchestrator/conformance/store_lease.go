@@ -189,8 +189,8 @@ func leaseReign(l *lessor) {
 	}
 	l.must(l.leases.ReleaseLease(l.Context(), tenantA, ina.ID, again.Epoch))
 	taken := l.acquire(ben, term)
-	if taken.Reign != taken.Epoch {
-		l.Errorf("taken over at %d, reigns since %d", taken.Epoch, taken.Reign)
+	if taken.Reign != taken.Epoch || taken.Former != ina.ID || first.Former != "" || again.Former != ina.ID {
+		l.Errorf("taken over at %d from %q, reigns since %d", taken.Epoch, taken.Former, taken.Reign)
 	}
 }
 

@@ -228,11 +228,30 @@ func (a *App) govern(ctx context.Context) error {
 			a.log.Error("not leading any more", "cause", err)
 		case orchestrator.CodeOf(err) == orchestrator.CodeUnavailable: // the database went in the middle of a start
 			a.log.Error("not leading", "cause", err)
+		case errors.Is(err, errApart):
+			a.giveBack(ctx, c, err)
 		case err != nil:
 			return err
 		}
 	}
 	return nil
+}
+
+// giveBack lets go of the first tenant, whose others are led elsewhere, and
+// leaves it for a while to a process that fits better.
+func (a *App) giveBack(ctx context.Context, c claim, why error) {
+	a.block(why)
+	err := a.memory.setAlone(false) // first: a restart may not lead what is another's by then
+	if err == nil {
+		err = a.store.ReleaseLease(ctx, a.tenant, a.me.ID, c.lease.Epoch)
+	}
+	if err != nil {
+		a.log.Warn("give the lease back", "cause", err)
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(a.cfg.Lease):
+	}
 }
 
 // partitions makes the database's monthly partitions ahead of time, and drops

@@ -24,6 +24,8 @@ type claim struct {
 	lease orchestrator.Lease
 	asked time.Duration // by the boot clock, before it was asked for
 	alone bool          // without the database's word: see memory.Alone
+
+	forced bool // a person said that whoever had it is gone for good
 }
 
 // prepare brings the database to where this program can use it. It may be
@@ -165,9 +167,10 @@ func (w *waiting) acquire(ctx context.Context) (claim, error) {
 		w.tried = w.tried || orchestrator.CodeOf(err) != orchestrator.CodeConflict
 		return claim{}, err
 	}
+	forced := w.cfg.TakeOver
 	w.cfg.TakeOver = false // said once, meant once
 	w.past = w.shadows
-	return claim{lease: lease, asked: asked}, nil
+	return claim{lease: lease, asked: asked, forced: forced}, nil
 }
 
 // withoutDatabase is a start while the database is away. Who led last, promised

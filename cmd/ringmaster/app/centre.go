@@ -53,22 +53,36 @@ func (t *tenure) openCentre(ctx context.Context, tenant orchestrator.TenantID, l
 	return c, c.newProjector(projected)
 }
 
-// leaseOf is the lease under which a tenant is led: the first tenant's is the
-// one that is waited for and renewed. Whoever has it takes those of the others,
-// so that the tenants of one process go from hand to hand together.
+// errApart means that the tenants of this process do not go together: another
+// leads one of them, and not the first.
+var errApart = errors.New("another ringmaster leads one of the tenants")
+
+// leaseOf is the lease under which a tenant is led. The first tenant's is the
+// one that is waited for. Whoever has it takes those of the others from the same
+// hand, so that the tenants of one process go from hand to hand together; from
+// anybody else only what is free.
 func (t *tenure) leaseOf(ctx context.Context, tenant orchestrator.TenantID, c claim) (orchestrator.Lease, error) {
 	switch {
 	case tenant == t.tenant:
 		return c.lease, nil
 	case c.alone:
-		return orchestrator.Lease{Epoch: t.memory.Epochs[tenant] + 1, Holder: t.me}, nil
+		t.keeper.others[tenant] = t.memory.Epochs[tenant] + 1
+		return orchestrator.Lease{Epoch: t.keeper.others[tenant], Holder: t.me}, nil
 	}
-	lease, err := t.store.AcquireLease(ctx, tenant, orchestrator.LeaseClaim{
-		Instance: t.me, Term: t.cfg.Lease, AtLeast: t.memory.Epochs[tenant] + 1, Force: true,
-	})
-	if err != nil {
+	wish := orchestrator.LeaseClaim{Instance: t.me, Term: t.cfg.Lease, AtLeast: t.memory.Epochs[tenant] + 1, Force: c.forced}
+	lease, err := t.store.AcquireLease(ctx, tenant, wish)
+	if orchestrator.CodeOf(err) == orchestrator.CodeConflict && lease.Holder.ID == c.lease.Former {
+		wish.Force = true // it led this one by the first tenant's lease, which is ours now
+		lease, err = t.store.AcquireLease(ctx, tenant, wish)
+	}
+	switch {
+	case orchestrator.CodeOf(err) == orchestrator.CodeConflict:
+		return lease, fmt.Errorf("%w: %s has %s, and did not have %s; if it is gone for good, start this one with --take-over",
+			errApart, lease.Holder.Name, tenant, t.tenant)
+	case err != nil:
 		return lease, fmt.Errorf("take the lease of %s: %w", tenant, err)
 	}
+	t.keeper.others[tenant] = lease.Epoch
 	return lease, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type keeper struct {
 	me     orchestrator.Instance
 	memory *memory
 	epoch  uint64
+	others map[orchestrator.TenantID]uint64 // further tenants that are led along, and their epochs
 	term   time.Duration
 	log    *slog.Logger
 	clock  func() time.Duration
@@ -144,9 +146,7 @@ func (k *keeper) renew(ctx context.Context) error {
 	k.lock.Lock()
 	asked, said := k.clock(), k.say
 	k.lock.Unlock()
-	standbys, err := k.store.RenewLease(ctx, k.tenant, orchestrator.LeaseHold{
-		Instance: k.me, Epoch: k.epoch, Term: k.term, Yields: said,
-	})
+	standbys, err := k.renewAll(ctx, said)
 	k.lock.Lock()
 	defer k.lock.Unlock()
 	switch {
@@ -170,6 +170,48 @@ func (k *keeper) renew(ctx context.Context) error {
 		k.promise(false)
 	}
 	return nil
+}
+
+// renewAll renews every tenant's lease. Who leads one leads all of them, so the
+// lease is held when all are, and lost with any. It asks at once for all: the
+// database may be far.
+func (k *keeper) renewAll(ctx context.Context, yields bool) (standbys int, err error) {
+	type answer struct {
+		standbys int
+		err      error
+	}
+	leases := k.leases()
+	answers := make(chan answer, len(leases))
+	for tenant, epoch := range leases {
+		go func() {
+			n, err := k.store.RenewLease(ctx, tenant, orchestrator.LeaseHold{
+				Instance: k.me, Epoch: epoch, Term: k.term, Yields: yields,
+			})
+			answers <- answer{n, err}
+		}()
+	}
+	for range leases {
+		a := <-answers
+		standbys += a.standbys
+		if err == nil || orchestrator.CodeOf(a.err) == orchestrator.CodeConflict {
+			err = a.err
+		}
+	}
+	return standbys, err
+}
+
+// leases are the epochs of all that are held.
+func (k *keeper) leases() map[orchestrator.TenantID]uint64 {
+	all := map[orchestrator.TenantID]uint64{k.tenant: k.epoch}
+	maps.Copy(all, k.others)
+	return all
+}
+
+// unwell is why the lease is not renewed just now, nil when it is.
+func (k *keeper) unwell() error {
+	k.lock.Lock()
+	defer k.lock.Unlock()
+	return k.trouble
 }
 
 // promise binds this process to stop when its lease runs out, or frees it, and
@@ -202,6 +244,13 @@ func (k *keeper) release(ctx context.Context) error {
 	k.lock.Unlock()
 	if err != nil {
 		return err
+	}
+	// The first tenant's last: it is the one that is waited for, and whoever has
+	// it takes the others.
+	for tenant, epoch := range k.others {
+		if err := k.store.ReleaseLease(ctx, tenant, k.me.ID, epoch); err != nil {
+			return err
+		}
 	}
 	return k.store.ReleaseLease(ctx, k.tenant, k.me.ID, k.epoch)
 }

@@ -28,7 +28,7 @@ type tenure struct {
 func (a *App) begin(ctx context.Context, c claim) (t *tenure, err error) {
 	t = &tenure{App: a, alone: c.alone, keeper: &keeper{
 		store: a.store, tenant: a.tenant, me: a.me, memory: a.memory, epoch: c.lease.Epoch,
-		term: a.cfg.Lease, log: a.log, clock: bootTime,
+		others: map[orchestrator.TenantID]uint64{}, term: a.cfg.Lease, log: a.log, clock: bootTime,
 	}}
 	t.lines = newExchange(a.cfg.all())
 	t.keeper.held(c.asked)
