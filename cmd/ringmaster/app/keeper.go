@@ -107,7 +107,11 @@ func (k *keeper) keep(ctx context.Context, changed func(may bool)) error {
 		if errors.Is(err, errLost) {
 			return err
 		}
-		wait := time.NewTimer(k.term / renewals)
+		pause := k.term / renewals
+		if err != nil {
+			pause = k.term / marginPart // what is left of the lease is for more than one more try
+		}
+		wait := time.NewTimer(pause)
 		for waiting := true; waiting; {
 			if now := k.may(); now != may {
 				may = now
@@ -141,11 +145,12 @@ func (k *keeper) runsOut(may bool) <-chan time.Time {
 func (k *keeper) renew(ctx context.Context) error {
 	k.turn.Lock()
 	defer k.turn.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, k.term/renewals)
-	defer cancel()
 	k.lock.Lock()
 	asked, said := k.clock(), k.say
+	patience := k.patience(asked)
 	k.lock.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	standbys, err := k.renewAll(ctx, said)
 	k.lock.Lock()
 	defer k.lock.Unlock()
@@ -170,6 +175,20 @@ func (k *keeper) renew(ctx context.Context) error {
 		k.promise(false)
 	}
 	return nil
+}
+
+// patience is how long a renewal that is asked for now may take. After a failure
+// it is more: connecting anew takes several rounds, and each its time when the
+// database is far. But when this process must stand still, that must be told.
+func (k *keeper) patience(asked time.Duration) time.Duration {
+	if k.trouble == nil {
+		return k.term / renewals
+	}
+	long := 2 * k.term / renewals
+	if left := k.until - asked; k.promised && left > 0 {
+		return min(long, left)
+	}
+	return long
 }
 
 // renewAll renews every tenant's lease. Who leads one leads all of them, so the

@@ -105,3 +105,32 @@ func TestATenantThatIsTakenEndsTheTenure(t *testing.T) {
 		}
 	})
 }
+
+// TestAFarDatabaseAfterABreak: a connection is gone and the next takes longer
+// than a renewal may. The leader does not try in vain for ever.
+func TestAFarDatabaseAfterABreak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{row: newRow()}
+		k, _, _ := begin(t, w, "a")
+		standBy(t, w, "b")
+		w.delay.Store(int64(testTerm / 6))
+		time.Sleep(3 * testTerm)
+		if !k.yields() || !k.may() {
+			t.Fatal("it did not lead")
+		}
+		w.delay.Store(int64(testTerm / 2)) // to connect, to prepare, to ask
+		for k.unwell() == nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		for end := time.Now().Add(2 * testTerm); k.unwell() != nil; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("it is never renewed again")
+			}
+		}
+		w.delay.Store(int64(testTerm / 6))
+		time.Sleep(testTerm)
+		if !k.may() {
+			t.Error("it does not lead")
+		}
+	})
+}
