@@ -33,9 +33,10 @@ type centre struct {
 // nothing.
 func (t *tenure) openCentre(ctx context.Context, tenant orchestrator.TenantID, lease orchestrator.Lease) (c *centre, err error) {
 	c = &centre{tenure: t, tenant: tenant, lease: lease}
-	defer func() {
+	opened := c
+	defer func() { // "return nil, err" has set c by then
 		if err != nil {
-			err = errors.Join(err, c.close())
+			err = errors.Join(err, opened.close())
 		}
 	}()
 	var projected uint64

@@ -32,9 +32,10 @@ func (a *App) begin(ctx context.Context, c claim) (t *tenure, err error) {
 	}}
 	t.lines = newExchange(a.cfg.all())
 	t.keeper.held(c.asked)
-	defer func() {
+	begun := t
+	defer func() { // "return nil, err" has set t by then
 		if err != nil {
-			err = errors.Join(err, t.close())
+			err = errors.Join(err, begun.close())
 		}
 	}()
 	for _, tenant := range a.cfg.all() {
