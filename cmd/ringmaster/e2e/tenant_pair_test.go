@@ -115,7 +115,7 @@ func (w *twin) at(node *centre) *centre {
 }
 
 // half is the configuration of the i-th tenant: one agent for a long talk, one
-// for all the others, a queue where nobody is. Its numbers begin with 5 or 6.
+// for all the others, one who is never there. Its numbers begin with 5 or 6.
 func (w *twin) half(i int) document {
 	doc := w.document(4)
 	for _, section := range []string{"phones", "agents"} {
@@ -127,8 +127,9 @@ func (w *twin) half(i int) document {
 	doc["queues"] = []document{
 		sales,
 		{"id": "long", "name": "Long", "agents": members[2*i : 2*i+1]},
-		{"id": "patient", "name": "Patient", "music": sales["music"], "agents": []document{}},
+		{"id": "patient", "name": "Patient", "music": sales["music"], "agents": []document{{"agent": "absent"}}},
 	}
+	doc["agents"] = append(doc["agents"].([]document), document{"id": "absent", "number": "199", "name": "Absent", "pin": "1999"})
 	doc["flows"] = append(doc["flows"].([]document), straightTo("long"), straightTo("patient"))
 	doc["numbers"] = []document{
 		{"dialled": dialled(i, 1), "flow": "straight"}, {"dialled": dialled(i, 2), "flow": "to-long"},
