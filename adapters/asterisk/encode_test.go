@@ -193,7 +193,9 @@ func FuzzEncodeOthers(f *testing.F) {
 		check(encodeMask(id, false), nil, "POST", nil, "recordings", "live", id, "mute")
 		check(encodeMask(id, true), nil, "DELETE", nil, "recordings", "live", id, "mute")
 		check(encodeSpyBridge(id), nil, "POST", url.Values{"type": {"mixing"}, "name": {"v1,tap"}}, "bridges", id)
-		check(encodeReadVariable(id, text), nil, "GET", url.Values{"variable": {text}}, "channels", id, "variable")
+		if len(text) <= maxValue { // names are ours, or validated before
+			check(encodeReadVariable(id, text), nil, "GET", url.Values{"variable": {text}}, "channels", id, "variable")
+		}
 		r, err = encodeTap("rm", tap{on: id, id: other, spy: "in", whisper: "none"})
 		check(r, err, "POST", url.Values{"spy": {"in"}, "whisper": {"none"}, "app": {"rm"}, "appArgs": {"v1,tap"}}, "channels", id, "snoop", other)
 		r, err = encodeMute(id, orchestrator.Mute{Direction: orchestrator.Direction(text)})
