@@ -189,6 +189,30 @@ func TestEndWithoutEvent(t *testing.T) {
 	}
 }
 
+// A snapshot that follows no gap does not tell of an end by leaving the leg out
+// while the event that says whose doing it was is on its way.
+func TestSnapshotWaitsForTheWordAboutAnEnd(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	f.send(arrivalJSON("100.1"))
+	expect[orchestrator.LegOffered](o, 0, nil)
+	mark := o.mark()
+	o.sw.Resync()
+	time.Sleep(hearMost / 4)
+	f.send(endJSON("100.1", 16))
+	_, ended := expect(o, mark, func(e orchestrator.LegEnded) bool { return e.Leg == "pbx/100.1" && e.Cause == orchestrator.CauseNormal })
+	if _, synced := expect[orchestrator.SwitchSynced](o, mark, nil); synced.Before(ended) {
+		t.Error("the snapshot was told before the end")
+	}
+
+	// Without such a word there is a snapshot all the same.
+	f.send(arrivalJSON("100.2"))
+	expect(o, mark, func(e orchestrator.LegOffered) bool { return e.Leg == "pbx/100.2" })
+	mark = o.mark()
+	o.sw.Resync()
+	expect[orchestrator.SwitchSynced](o, mark, nil)
+}
+
 // A play whose end fell into a gap is reported after the snapshot.
 func TestPlayEndedUnheard(t *testing.T) {
 	f := newFake(t)

@@ -243,7 +243,7 @@ func (c *session) serve(ctx context.Context) error {
 		case r := <-c.reads:
 			c.report(ctx, c.book.reread(r))
 		case <-c.resync:
-			if err := c.sync(ctx); err != nil {
+			if err := c.sync(ctx, false); err != nil {
 				return err
 			}
 		case <-c.rewatch:

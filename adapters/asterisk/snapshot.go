@@ -78,7 +78,7 @@ func (c *session) greet(ctx context.Context) error {
 	}
 	drain(c.resync)
 	c.book.unsettle()
-	if err := c.sync(ctx); err != nil {
+	if err := c.sync(ctx, true); err != nil {
 		return err
 	}
 	c.counters.add(func(n *Stats) { n.Sessions++ })
@@ -109,8 +109,14 @@ func (c *session) filter(ctx context.Context) error {
 }
 
 // sync reads the switch, brings the book in line with it and reports it.
-func (c *session) sync(ctx context.Context) error {
+// After a gap, events may have been missed.
+func (c *session) sync(ctx context.Context, gap bool) error {
 	pic, err := c.read(ctx)
+	for began := time.Now(); err == nil && !gap && c.book.misses(pic, c.cfg.App) && time.Since(began) < hearMost; {
+		if err = c.hearOut(ctx, pic); err == nil {
+			pic, err = c.read(ctx)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -142,6 +148,32 @@ func (c *session) sync(ctx context.Context) error {
 	return c.checkPlays(ctx, plays)
 }
 
+// hearMost is how long the word about a leg that is gone may be on its way.
+const hearMost = time.Second
+
+// hearOut waits for the word about legs that a picture misses though no event
+// was: their ends are among the events not heard yet, which alone say whose
+// doing they were. Those of whom nothing comes are left to the snapshot.
+func (c *session) hearOut(ctx context.Context, pic picture) error {
+	until := time.After(hearMost)
+	for c.book.misses(pic, c.cfg.App) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case m := <-c.queue:
+			if err := c.handle(ctx, m.raw); err != nil {
+				return err
+			}
+			c.counters.lag(time.Since(m.at))
+		case r := <-c.reads:
+			c.report(ctx, c.book.reread(r))
+		case <-until:
+			return nil
+		}
+	}
+	return nil
+}
+
 // read asks for everything at once.
 func (c *session) read(ctx context.Context) (picture, error) {
 	pic := picture{asked: time.Now()}
@@ -154,6 +186,24 @@ func (c *session) read(ctx context.Context) (picture, error) {
 		return pic, fmt.Errorf("read the switch: %w", err)
 	}
 	return pic, nil
+}
+
+// misses reports whether a leg in the book was gone when a picture was taken.
+func (b *book) misses(pic picture, app string) bool {
+	there := map[string]bool{}
+	for i := range pic.channels {
+		if c := &pic.channels[i]; c.in(app) || b.away(c) {
+			there[c.ID] = true
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.live {
+		if !there[l.channel] && !l.quiet && l.born.Before(pic.asked) {
+			return true
+		}
+	}
+	return false
 }
 
 // adopt brings the book in line with a picture: legs that are ours are entered,

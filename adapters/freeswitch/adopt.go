@@ -52,6 +52,24 @@ func confers(e *event) bool {
 // leg.
 func bridgedTo(e *event) string { return e.variable("bridge_to") }
 
+// misses reports whether a leg in the book was gone when a picture was taken.
+func (b *book) misses(pic picture) bool {
+	there := map[string]bool{}
+	for i := range pic.channels {
+		if e := &pic.channels[i]; b.isOurs(e) {
+			there[e.get("Unique-ID")] = true
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.live {
+		if !there[l.channel] && !l.quiet && l.born.Before(pic.asked) {
+			return true
+		}
+	}
+	return false
+}
+
 // adopt brings the book in line with a picture: legs that are ours are entered,
 // legs that are gone are taken out without an event, because the snapshot says
 // so. Legs younger than the picture stay.

@@ -128,6 +128,61 @@ func TestEndThatWasNotToldIsFound(t *testing.T) {
 	}
 }
 
+// Events come on another connection than answers. Who finds a leg gone hears
+// its end told for a moment longer: by the event, which says that the caller
+// hung up.
+func TestEndThatIsStillOnItsWayIsHeard(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	f.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	f.on("uuid_setvar_multi", func(string) string { return "-ERR No such channel!\n" })
+	read, once := make(chan struct{}), sync.Once{}
+	f.on("uuid_dump", func(string) string {
+		once.Do(func() { close(read) })
+		return "-ERR No such channel!\n"
+	})
+	if result, _ := o.do(orchestrator.Claim{Leg: fakeLeg, Stamp: orchestrator.Stamp{Tenant: "t", Leg: fakeLeg, Role: orchestrator.RoleCaller, Epoch: 1}}); result != orchestrator.ResultNotFound {
+		t.Errorf("answered %s", result)
+	}
+	<-read
+	time.Sleep(endGrace / 4)
+	f.send(endText())
+	expect(o, 0, func(e orchestrator.LegEnded) bool {
+		if e.Leg == fakeLeg && (e.By != orchestrator.EndedByRemote || e.Cause != orchestrator.CauseNormal) {
+			t.Errorf("told as ended by %s, cause %d", e.By, e.Cause)
+		}
+		return e.Leg == fakeLeg
+	})
+	if o.sw.Stats().HealedEnds != 0 {
+		t.Error("it was counted as one that nobody told of")
+	}
+}
+
+// A snapshot that follows no gap does not tell of an end by leaving the leg out
+// while the event that says whose doing it was is on its way.
+func TestSnapshotWaitsForTheWordAboutAnEnd(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	f.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	mark := o.mark()
+	o.sw.Resync()
+	time.Sleep(hearMost / 4)
+	f.send(endText())
+	_, ended := expect(o, mark, func(e orchestrator.LegEnded) bool { return e.Leg == fakeLeg && e.By == orchestrator.EndedByRemote })
+	if _, synced := expect[orchestrator.SwitchSynced](o, mark, nil); synced.Before(ended) {
+		t.Error("the snapshot was told before the end")
+	}
+
+	// Without such a word there is a snapshot all the same.
+	f.send(strings.ReplaceAll(arrivalText(), "1111", "2222"))
+	expect(o, mark, func(e orchestrator.LegOffered) bool { return e.Leg != fakeLeg })
+	mark = o.mark()
+	o.sw.Resync()
+	expect[orchestrator.SwitchSynced](o, mark, nil)
+}
+
 func TestGarbageDoesNotEndTheStream(t *testing.T) {
 	f := newFake(t)
 	o := f.open(nil)

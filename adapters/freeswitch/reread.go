@@ -3,6 +3,7 @@ package freeswitch
 import (
 	"context"
 	"errors"
+	"time"
 
 	"ringmaster/orchestrator"
 )
@@ -25,9 +26,6 @@ func (c *session) readLeg(ctx context.Context, l *leg) read {
 	if len(answers) == 1 {
 		r.event, r.found = parseDump(answers[0])
 	}
-	if !r.found {
-		c.counters.add(func(n *Stats) { n.HealedEnds++ })
-	}
 	return r
 }
 
@@ -47,6 +45,11 @@ func (b *book) reread(r read) (out []orchestrator.Event, todo []chore) {
 	}
 	l.doubtful = false
 	switch {
+	case !r.found && l.hungUp.IsZero():
+		// The word about its end may be on its way, on the other connection, and
+		// it alone says whose doing it was.
+		l.hungUp = time.Now()
+		return nil, nil
 	case !r.found || r.event.get("Answer-State") == "hangup" && !l.hungUp.IsZero():
 		return b.over(l, r.event.variable("sip_hangup_disposition"), r.event.number("variable_sip_term_status")), nil
 	case r.event.get("Caller-Context") == b.cfg.Fallback:

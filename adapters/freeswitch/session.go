@@ -181,8 +181,7 @@ func (c *session) serve(ctx context.Context) error {
 			c.handle(ctx, m.raw)
 			c.counters.lag(time.Since(m.at))
 		case r := <-c.reads:
-			out, todo := c.book.reread(r)
-			c.report(ctx, out, todo)
+			c.enter(ctx, r)
 		case <-c.book.posted:
 			c.report(ctx, nil, nil)
 		case <-c.resync:
@@ -199,6 +198,15 @@ func (c *session) serve(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// enter takes what reading a leg again showed.
+func (c *session) enter(ctx context.Context, r read) {
+	out, todo := c.book.reread(r)
+	if !r.found && len(out) > 0 {
+		c.counters.add(func(n *Stats) { n.HealedEnds++ })
+	}
+	c.report(ctx, out, todo)
 }
 
 // handle takes one event.

@@ -57,6 +57,11 @@ func (c *session) greet(ctx context.Context) error {
 // After a gap, events may have been missed.
 func (c *session) sync(ctx context.Context, gap bool) error {
 	pic, err := c.read(ctx)
+	for began := time.Now(); err == nil && !gap && c.book.misses(pic) && time.Since(began) < hearMost; {
+		if err = c.hearOut(ctx, pic); err == nil {
+			pic, err = c.read(ctx)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -82,6 +87,30 @@ func (c *session) sync(ctx context.Context, gap bool) error {
 		orchestrator.SwitchSynced{Switch: c.cfg.ID, Snapshot: snapshot, Epoch: pic.core},
 	}, todo)
 	c.cfg.Log.Info("switch synced", "switch", c.cfg.ID, "legs", len(snapshot.Legs), "bridges", len(snapshot.Bridges))
+	return nil
+}
+
+// hearMost is how long the word about a leg that is gone may be on its way.
+const hearMost = time.Second
+
+// hearOut waits for the word about legs that a picture misses though no event
+// was: their ends are among the events not heard yet, which alone say whose
+// doing they were. Those of whom nothing comes are left to the snapshot.
+func (c *session) hearOut(ctx context.Context, pic picture) error {
+	until := time.After(hearMost)
+	for c.book.misses(pic) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case m := <-c.queue:
+			c.handle(ctx, m.raw)
+			c.counters.lag(time.Since(m.at))
+		case r := <-c.reads:
+			c.enter(ctx, r)
+		case <-until:
+			return nil
+		}
+	}
 	return nil
 }
 
