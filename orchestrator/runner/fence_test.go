@@ -54,17 +54,16 @@ func (s *stuck) Commit() error {
 	return s.paper.Commit()
 }
 
-// TestAFloorThatHangsIsReported: and one that waits for something to do is not.
-func TestAFloorThatHangsIsReported(t *testing.T) {
+// watched is a floor on a disk that can hang, and its watchdog's word.
+func watched(t *testing.T, test func(h *house, disk *stuck, stalled chan time.Time)) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &stuck{heals: make(chan struct{})}
 		disk.diary = &diary{}
-		stalled := make(chan time.Duration, 1)
+		stalled := make(chan time.Time, 1)
 		h := &house{t: t, diary: disk.diary, sw: &wire{diary: disk.diary, events: make(chan o.Event, 100), resyncs: make(chan struct{}, 10)}}
-		begun := time.Now()
 		r, err := runner.New(runner.Config{
 			Tenant: "acme", Epoch: 1, Journal: disk, Full: errFull, PINs: h, Voice: h, Log: slog.New(slog.DiscardHandler),
-			Stalled: func() { stalled <- time.Since(begun) },
+			Stalled: func() { stalled <- time.Now() },
 		}, runner.Past{})
 		if err != nil {
 			t.Fatal(err)
@@ -75,21 +74,47 @@ func TestAFloorThatHangsIsReported(t *testing.T) {
 		go func() { ended <- r.Run(ctx) }()
 		r.Attach(h.sw)
 		h.furnish("Hello.")
-		time.Sleep(10 * runner.StallAfter)
-		if len(stalled) > 0 {
-			t.Error("a floor with nothing to do is taken for one that hangs")
-		}
-		begun = time.Now()
-		disk.from.Store(true)
-		h.sw.events <- o.LegOffered{Switch: "pbx", Leg: "pbx/1", Entry: o.EntryIn, Dialled: "500"}
-		if after := <-stalled; after < runner.StallAfter || after > 2*runner.StallAfter {
-			t.Errorf("reported after %s", after)
-		}
+		test(h, disk, stalled)
 		disk.from.Store(false)
 		close(disk.heals)
 		end()
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestAFloorThatHangsIsReported: and one that waits for something to do is not.
+func TestAFloorThatHangsIsReported(t *testing.T) {
+	watched(t, func(h *house, disk *stuck, stalled chan time.Time) {
+		time.Sleep(10 * runner.StallAfter)
+		if len(stalled) > 0 {
+			t.Error("a floor with nothing to do is taken for one that hangs")
+		}
+		begun := time.Now()
+		disk.from.Store(true)
+		h.sw.events <- o.LegOffered{Switch: "pbx", Leg: "pbx/1", Entry: o.EntryIn, Dialled: "500"}
+		if after := (<-stalled).Sub(begun); after < runner.StallAfter || after > 2*runner.StallAfter {
+			t.Errorf("reported after %s", after)
+		}
+	})
+}
+
+// TestAFloorThatGoesOnIsNotReported: to a process that was stopped and goes on,
+// the turn it was stopped in has lasted for ever when the watchdog looks, and is
+// over a moment later.
+func TestAFloorThatGoesOnIsNotReported(t *testing.T) {
+	watched(t, func(h *house, disk *stuck, stalled chan time.Time) {
+		look := runner.StallAfter / 5
+		time.Sleep(look - look/10) // the turn begins just before a look
+		disk.from.Store(true)
+		h.sw.events <- o.LegOffered{Switch: "pbx", Leg: "pbx/1", Entry: o.EntryIn, Dialled: "500"}
+		time.Sleep(runner.StallAfter + look/2) // one look finds it late
+		disk.from.Store(false)
+		disk.heals <- struct{}{}
+		time.Sleep(10 * runner.StallAfter)
+		if len(stalled) > 0 {
+			t.Error("a floor that goes on is taken for one that hangs")
 		}
 	})
 }

@@ -395,16 +395,21 @@ func (r *Runner) snapshot() {
 
 func (r *Runner) log() *slog.Logger { return r.cfg.Log }
 
-// watch ends the process when the floor hangs.
+// watch ends the process when the floor hangs. It looks twice: a process that
+// was stopped and goes on, or whose clock was set, seems to hang at the first
+// look.
 func (r *Runner) watch(ctx context.Context) {
 	tick := time.NewTicker(StallAfter / 5)
 	defer tick.Stop()
+	hung := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if r.cfg.Stalled != nil && (hangs(&r.turnStart) || r.switches.stuck()) {
+			before := hung
+			hung = hangs(&r.turnStart) || r.switches.stuck()
+			if r.cfg.Stalled != nil && hung && before {
 				r.cfg.Stalled()
 				return
 			}
