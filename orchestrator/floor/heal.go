@@ -119,9 +119,20 @@ func (f *Floor) closeMissing(sw o.SwitchID, there map[o.LegID]o.SnapshotLeg, gap
 			if _, ok := there[id]; ok || !gap && f.dialling(l) {
 				continue
 			}
+			if !gap && callers {
+				f.closeUntold(l)
+				continue
+			}
 			f.closeMissed(l)
 		}
 	}
+}
+
+// closeUntold ends a caller's leg of whose end nothing was told though the
+// switch was heard all the time: they have hung up, and the word is late.
+func (f *Floor) closeUntold(l *leg) {
+	f.emit(o.Healed{Leg: l.ID, Repair: "closed: its end was not told"})
+	f.legEnded(o.LegEnded{Leg: l.ID, By: o.EndedBySwitch, Cause: o.CauseNormal})
 }
 
 // closeMissed ends a leg the switch does not carry any more.

@@ -48,3 +48,22 @@ func TestADialThatNobodyCanTellOfIsLookedFor(t *testing.T) {
 		t.Errorf("closed: %+v", closed)
 	}
 }
+
+// TestACallerWhoseEndIsNotToldHasAbandoned: a switch that was heard all the time
+// and does not carry a caller any more has not lost them; one that was away has.
+func TestACallerWhoseEndIsNotToldHasAbandoned(t *testing.T) {
+	for name, x := range map[string]struct {
+		away bool
+		want o.Reason
+	}{"heard all the time": {false, o.ReasonAbandonedIVR}, "after a gap": {true, o.ReasonSwitchLost}} {
+		d := newDesk(t)
+		d.do(o.LegOffered{Switch: "pbx", Leg: "pbx/1", Entry: o.EntryIn, Dialled: "500"})
+		if x.away {
+			d.do(o.SwitchLost{Switch: "pbx"})
+		}
+		d.do(o.SwitchSynced{Switch: "pbx", Epoch: "e1"})
+		if ended, ok := find[o.CallEnding](d); !ok || ended.Outcome.Reason != x.want {
+			t.Errorf("%s: %+v, want %s", name, ended.Outcome, x.want)
+		}
+	}
+}
