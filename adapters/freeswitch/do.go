@@ -193,8 +193,15 @@ func (s *Switch) claim(ctx context.Context, l *leg, a orchestrator.Claim) (orche
 		orders = append(orders, l.renew(s.cfg, now)...)
 	}
 	s.book.mu.Unlock()
-	result, reason := s.order(ctx, l, orders...)
-	if result == orchestrator.ResultAccepted {
+	answers, err := s.send(ctx, l.channel, orders...)
+	result, reason := verdict(err)
+	switch result {
+	case orchestrator.ResultNoWord, orchestrator.ResultNotFound:
+		s.book.doubt(l)
+	case orchestrator.ResultAccepted:
+		if fired(answers) && s.takenBack(ctx, l) {
+			return orchestrator.ResultNotFound, "the dialplan has taken the leg back"
+		}
 		s.book.mu.Lock()
 		l.stamp = a.Stamp
 		s.book.mu.Unlock()

@@ -183,6 +183,33 @@ func TestSnapshotWaitsForTheWordAboutAnEnd(t *testing.T) {
 	expect[orchestrator.SwitchSynced](o, mark, nil)
 }
 
+// Who was stopped and goes on hears of callers whom the dialplan has taken back
+// meanwhile. They are left where they are.
+func TestCallerInTheFallbackIsNotTakenAway(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	f.on("sched_del", func(string) string { return "+OK Deleted: 0\n" })
+	f.on("uuid_dump", func(string) string {
+		return "Event-Name: CHANNEL_DATA\nUnique-ID: " + fakeChannel + "\nCaller-Context: rm-fallback\nAnswer-State: answered\n"
+	})
+	f.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	claim := orchestrator.Claim{Leg: fakeLeg, Stamp: orchestrator.Stamp{Tenant: "t", Leg: fakeLeg, Role: orchestrator.RoleCaller, Epoch: 1}}
+	for _, a := range []orchestrator.Action{claim, orchestrator.Answer{Leg: fakeLeg}, orchestrator.StartMusic{Leg: fakeLeg}} {
+		if result, _ := o.do(a); result != orchestrator.ResultNotFound {
+			t.Errorf("%T is answered %s", a, result)
+		}
+	}
+	expect(o, 0, func(e orchestrator.LegReleased) bool { return e.Leg == fakeLeg })
+	stamps := f.requests("uuid_setvar_multi")
+	if last := stamps[len(stamps)-1]; !strings.HasSuffix(last, stampVariable+"=") {
+		t.Errorf("the stamp was left: %q", stamps)
+	}
+	if sent := append(f.requests("uuid_broadcast"), f.requests("sendmsg")...); len(sent) > 0 {
+		t.Errorf("the caller was disturbed: %q", sent)
+	}
+}
+
 func TestGarbageDoesNotEndTheStream(t *testing.T) {
 	f := newFake(t)
 	o := f.open(nil)

@@ -2,6 +2,7 @@ package freeswitch
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,6 +79,36 @@ func (b *book) unguarded(now time.Time) (todo []chore) {
 		}
 	}
 	return todo
+}
+
+// fired reports whether a guard that should have been there was not, from the
+// answers to a Claim: the stamp, the new guard, and those that were taken off.
+func fired(answers []string) bool {
+	const before = 3
+	return len(answers) > before && slices.ContainsFunc(answers[before:], func(a string) bool { return strings.Contains(a, "Deleted: 0") })
+}
+
+// takenBack reports whether the fallback has a leg that arrived: we heard of it
+// too late, after having been stopped, for example. Whoever speaks to somebody
+// there must not be taken away, so what the Claim did is undone.
+func (s *Switch) takenBack(ctx context.Context, l *leg) bool {
+	answers, err := s.send(ctx, l.channel, encodeDump(l.channel))
+	if err != nil {
+		return false
+	}
+	e, ok := parseDump(answers[0])
+	unstamp, err := encodeStamp(l.channel, "")
+	if !ok || err != nil || e.get("Caller-Context") != s.cfg.Fallback {
+		return false
+	}
+	s.book.mu.Lock()
+	orders := append(l.disarm(), unstamp)
+	if s.book.live[l.id] == l {
+		s.book.post(append(s.book.leaves(l), s.book.released(l)...)...)
+	}
+	s.book.mu.Unlock()
+	_, _ = s.send(ctx, l.channel, orders...) // It may have ended by now.
+	return true
 }
 
 // putOff renews the guard of a leg that still waits. It has the leg's turn from
