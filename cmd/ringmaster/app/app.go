@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -292,8 +293,8 @@ const exitStalled = 70
 
 // checks are what /readyz asks.
 func (a *App) checks(ctx context.Context) []api.Check {
-	checks := []api.Check{{Name: "database", Err: a.store.Ping(ctx)}}
 	t := a.leading()
+	checks := []api.Check{{Name: "database", Err: cmp.Or(a.store.Ping(ctx), t.trouble())}}
 	if t == nil {
 		return append(checks, api.Check{Name: "leading", Err: errors.New(a.elsewhere(a.tenant)), Needed: true})
 	}
@@ -313,4 +314,19 @@ func (a *App) checks(ctx context.Context) []api.Check {
 		}
 	}
 	return checks
+}
+
+// trouble is what the database does not do for this process although it
+// answers: read-only, locked, without a connection to spare. Nil when all is
+// well, or when nothing is led here.
+func (t *tenure) trouble() error {
+	if t == nil {
+		return nil
+	}
+	for _, c := range t.centres {
+		if err := c.projector.Health().Trouble; err != nil {
+			return err
+		}
+	}
+	return t.keeper.unwell()
 }
