@@ -28,6 +28,9 @@ func killed(t *testing.T, p *ailing) {
 	var back []time.Duration
 	for range 3 {
 		pid := p.postmaster(t)
+		if pid == 0 {
+			t.Fatal("no cluster runs")
+		}
 		at := time.Now()
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -82,6 +85,9 @@ func locked(t *testing.T, p *ailing) {
 	}
 	ctx := context.WithoutCancel(t.Context())
 	tx, err := conn.Begin(ctx)
+	if err == nil { // the cursor first, as ringmaster does: the other way round the two could block each other
+		_, err = tx.Exec(ctx, `SELECT FROM projection FOR UPDATE`)
+	}
 	if err == nil {
 		_, err = tx.Exec(ctx, `LOCK TABLE fact, call, leg, offer, queue_visit, agent_interval IN ACCESS EXCLUSIVE MODE`)
 	}
