@@ -49,9 +49,6 @@ type FreeSWITCHConfig struct {
 	// TrunkContact is the host:port that calls to gateway/trunk reach; empty
 	// means the trunk only brings calls in.
 	TrunkContact string
-	// LinkContact is the host:port of another switch, which calls to gateway/link
-	// reach; empty means there is none.
-	LinkContact string
 	// LinkPassword is what the other switch proves with, as user "link", that it
 	// may bring calls into rm-link; empty keeps everybody out.
 	LinkPassword string
@@ -81,6 +78,8 @@ type FreeSWITCH struct {
 	prefix  string
 	slot    *slot
 	keepDir bool
+	peer    string // host:port of the switch we are linked to, "" for none
+	proof   string // the password it asks for
 
 	mu   sync.Mutex
 	proc *process
@@ -161,6 +160,40 @@ func prepareFreeSWITCH(cfg FreeSWITCHConfig, prefix string) (*FreeSWITCH, error)
 // Media returns the path FreeSWITCH plays the prompt file name.wav of SoundsDir by.
 func (f *FreeSWITCH) Media(name string) string {
 	return filepath.Join(f.SoundsDir, strings.TrimSuffix(name, ".wav")+".wav")
+}
+
+// Link makes another switch of ours the far end of gateway/link. Peer is its
+// host:port; password is what a FreeSWITCH there asks of user "link", as whom its
+// calls come in here (FreeSWITCHConfig.LinkPassword). An Asterisk asks for none. It
+// may be called while calls are up, and again.
+func (f *FreeSWITCH) Link(peer, password string) error {
+	f.peer, f.proof = peer, password
+	p := f.link()
+	if p.err != nil {
+		return p.err
+	}
+	if err := os.WriteFile(filepath.Join(f.Dir, "etc", "sip_profiles", "internal", p.name), []byte(p.text), 0o600); err != nil {
+		return err
+	}
+	if _, err := f.CLI("sofia profile internal killgw link"); err != nil {
+		return err
+	}
+	// A gateway is taken out once a second, and until then its name is in use.
+	for end := time.Now().Add(consoleTimeout); ; time.Sleep(100 * time.Millisecond) {
+		if _, err := f.CLI("sofia profile internal rescan"); err != nil {
+			return err
+		}
+		out, err := f.CLI("sofia status gateway link")
+		if err != nil {
+			return err
+		}
+		if strings.Contains(out, "sip:"+peer) {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("link to %s: freeswitch has %s", peer, out)
+		}
+	}
 }
 
 // Logs returns the path of FreeSWITCH's log. It survives Kill and Restart.

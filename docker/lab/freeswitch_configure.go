@@ -134,7 +134,7 @@ func (f *FreeSWITCH) render(cfg FreeSWITCHConfig) (map[string]string, error) {
 		"autoload_configs/conference.conf.xml":   shippedXML("conference.conf.xml"),
 		"sip_profiles/internal.xml":              f.profile(cfg),
 		"sip_profiles/internal/trunk.xml":        f.gateway("gateway.xml", "192.0.2.10:5060", cfg.TrunkContact),
-		"sip_profiles/internal/link.xml":         f.gateway("link.xml", "192.0.2.20:5060", cfg.LinkContact),
+		"sip_profiles/internal/link.xml":         f.link(),
 		"directory/default.xml":                  f.directory(cfg),
 		"dialplan/ringmaster.xml":                f.dialplan(cfg),
 	} {
@@ -265,6 +265,13 @@ func (f *FreeSWITCH) gateway(name, shipped, contact string) *page {
 		contact = "127.0.0.1:9"
 	}
 	p.set("proxy", shipped, contact)
+	return p
+}
+
+// link is the gateway to another switch of ours.
+func (f *FreeSWITCH) link() *page {
+	p := f.gateway("link.xml", "192.0.2.20:5060", f.peer)
+	p.set("password", "", f.proof)
 	return p
 }
 
