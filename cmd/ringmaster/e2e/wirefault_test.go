@@ -169,14 +169,14 @@ func (c *centre) taken(t *testing.T, number string, within time.Duration) (ours 
 	return ours
 }
 
-// loss is a switch that could not be heard for a while, as the books tell it.
-type loss struct {
+// silence is a switch that could not be heard for a while, as the books tell it.
+type silence struct {
 	from, to time.Time // to is zero while it lasts
 	reason   string
 }
 
 // losses are those since a moment.
-func (c *centre) losses(t *testing.T, since time.Time) (found []loss) {
+func (c *centre) losses(t *testing.T, since time.Time) (found []silence) {
 	t.Helper()
 	conn := c.database(t)
 	defer conn.Close(context.Background()) //nolint:errcheck // nothing was written
@@ -195,7 +195,7 @@ func (c *centre) losses(t *testing.T, since time.Time) (found []loss) {
 		last := len(found) - 1
 		switch {
 		case lost:
-			found = append(found, loss{from: at, reason: reason})
+			found = append(found, silence{from: at, reason: reason})
 		case last >= 0 && found[last].to.IsZero():
 			found[last].to = at
 		}
@@ -207,9 +207,9 @@ func (c *centre) losses(t *testing.T, since time.Time) (found []loss) {
 }
 
 // recovers waits for the end of a loss that began since a moment, and returns it.
-func (c *centre) recovers(t *testing.T, since time.Time) loss {
+func (c *centre) recovers(t *testing.T, since time.Time) silence {
 	t.Helper()
-	var all []loss
+	var all []silence
 	c.eventually("the switch is back", 20*time.Second, func() bool {
 		all = c.losses(t, since)
 		return len(all) > 0 && !all[len(all)-1].to.IsZero() && c.attached()
