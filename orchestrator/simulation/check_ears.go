@@ -73,7 +73,7 @@ func (e *ears) count(at time.Time) {
 			e.off[a.id] -= d
 		}
 		told := a.state == o.AgentTalking || a.state == o.AgentHolding
-		with := a.loggedIn && e.w.withCustomer(e.w.book.phones[a.phone])
+		with := a.loggedIn && e.w.withCustomer(a)
 		if told != e.told[a.id] || with != e.with[a.id] {
 			e.n[a.id]++
 		}
@@ -81,12 +81,16 @@ func (e *ears) count(at time.Time) {
 	}
 }
 
-// withCustomer reports whether a leg that we dialled to this phone hears a call
-// from outside.
-func (w *World) withCustomer(ph o.Phone) bool {
+// withCustomer reports whether a leg that we dialled to an agent's phone hears a
+// call from outside. While one wraps up, another may have logged in at the phone.
+func (w *World) withCustomer(a *bookAgent) bool {
+	ph := w.book.phones[a.phone]
 	for _, x := range w.wires {
 		for _, l := range x.sw.legs {
 			if x.sw.ID() != ph.Switch || l.entry != "" || l.endpoint != ph.Endpoint {
+				continue
+			}
+			if dialled := w.book.legs[l.id]; dialled == nil || dialled.agent != a.id {
 				continue
 			}
 			if w.within(l.id, func(other *leg) bool { return other.entry == o.EntryIn }) {
