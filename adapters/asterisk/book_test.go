@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -200,6 +201,27 @@ func TestSweepSparesABridgeBeingFilled(t *testing.T) {
 	expect[orchestrator.SwitchSynced](o, mark, nil)
 	if got := f.requests("DELETE /bridges/b"); len(got) != 1 {
 		t.Error("the empty bridge was left")
+	}
+}
+
+// Nor one that was filled between the reading of the bridges and the sweep: what
+// was read is older than the talk.
+func TestSweepSparesABridgeThatWasFilledMeanwhile(t *testing.T) {
+	f := newFake(t)
+	o := f.open(nil)
+	f.send(arrivalJSON("1"))
+	f.send(arrivalJSON("2"))
+	expect(o, 0, func(e orchestrator.LegOffered) bool { return e.Leg == "pbx/2" })
+	f.say("GET /channels", "["+channelJSON("1", "Up", "")+","+channelJSON("2", "Up", "")+"]")
+	f.on("GET /bridges", func(w http.ResponseWriter, _ *http.Request) {
+		o.must(orchestrator.Connect{Bridge: "b", Stamp: stampOf("l", orchestrator.RoleBridge), A: "pbx/1", B: "pbx/2"})
+		_, _ = io.WriteString(w, `[{"id":"b","name":"v1,t,c,l,bridge,1","channels":[]}]`)
+	})
+	mark := o.mark()
+	o.sw.Resync()
+	expect[orchestrator.SwitchSynced](o, mark, nil)
+	if got := f.requests("DELETE /bridges/b"); len(got) != 0 {
+		t.Error("the bridge was removed")
 	}
 }
 

@@ -122,10 +122,14 @@ func (s *Switch) quieten(ctx context.Context, l *leg) error {
 	return err
 }
 
-// hold keeps the sweep of empty bridges away from one that is being filled.
+// hold keeps the sweep of empty bridges away from one that is being filled, or
+// was since the switch was last read.
 func (s *Switch) hold(id orchestrator.BridgeID) (release func()) {
 	s.mu.Lock()
 	s.bridging[id]++
+	if s.filled != nil {
+		s.filled[id] = true
+	}
 	s.mu.Unlock()
 	return func() {
 		s.mu.Lock()

@@ -177,6 +177,12 @@ func (c *session) hearOut(ctx context.Context, pic picture) error {
 // read asks for everything at once.
 func (c *session) read(ctx context.Context) (picture, error) {
 	pic := picture{asked: time.Now()}
+	c.mu.Lock()
+	c.filled = map[orchestrator.BridgeID]bool{}
+	for id := range c.bridging { // order-free: fills a set
+		c.filled[id] = true
+	}
+	c.mu.Unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.rest.send(ctx, encodeRead("asterisk", "info"), &pic.info) })
 	group.Go(func() error { return c.rest.send(ctx, encodeRead("channels"), &pic.channels) })
@@ -333,8 +339,8 @@ func (b *book) snapshotLegs(bridges []ari.BridgeData) []orchestrator.SnapshotLeg
 }
 
 // sweep removes our empty bridges, which would outlive every call and keep the
-// application alive, and returns the others. One that Connect is filling right
-// now is left alone.
+// application alive, and returns the others. One that Connect was filling when
+// the picture was taken, or has been since, is left alone.
 func (c *session) sweep(ctx context.Context, bridges []ari.BridgeData) []orchestrator.SnapshotBridge {
 	var out []orchestrator.SnapshotBridge
 	for _, br := range bridges {
@@ -356,14 +362,17 @@ func (c *session) sweep(ctx context.Context, bridges []ari.BridgeData) []orchest
 		c.book.mu.Unlock()
 		out = append(out, found)
 	}
+	c.mu.Lock()
+	c.filled = nil
+	c.mu.Unlock()
 	return out
 }
 
-// closeOrphan removes one empty bridge unless it is in use, which it decides
-// and keeps true under the lock that Connect takes too.
+// closeOrphan removes one bridge that a picture shows empty, unless two may have
+// been joined in it since.
 func (c *session) closeOrphan(ctx context.Context, id orchestrator.BridgeID) bool {
 	c.mu.Lock()
-	busy := c.bridging[id] > 0
+	busy := c.filled[id]
 	c.mu.Unlock()
 	if busy {
 		return false

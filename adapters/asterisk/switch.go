@@ -30,7 +30,8 @@ type Switch struct {
 	over     chan struct{} // closed when the present connection is over
 	version  string
 	watch    []string
-	bridging map[orchestrator.BridgeID]int // being connected right now
+	bridging map[orchestrator.BridgeID]int  // being connected right now
+	filled   map[orchestrator.BridgeID]bool // connected since the switch is being read; nil while it is not
 }
 
 var _ orchestrator.Switch = (*Switch)(nil)
