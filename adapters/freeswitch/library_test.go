@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/textproto"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +39,11 @@ import (
 //	15 variables of originate are not quoted                 own encoder, own delimiter
 //	16 bgapi without Job-UUID                                the leg's id
 //	17 linger of 10 s asks for 10000000000 s                 not used
+//	18 a write deadline that outlives its command            mended in 1.5.0; a connection has one only while it logs in
+//	19 1,000 allocations for an event                        one pass, what is read is listed
+//
+// Number 9 has no test: where the race detector runs, the library ends the test
+// itself, so those that use the library are left out there.
 
 // quietly are the library's usual options, without its log.
 func quietly(gone func()) eslgo.InboundOptions {
@@ -179,7 +183,7 @@ func TestDefect2EachCommandGetsItsOwnAnswer(t *testing.T) {
 	}
 }
 
-func TestDefect3And4ALateAnswerReachesNobodyElse(t *testing.T) {
+func TestDefect3ALateAnswerReachesNobodyElse(t *testing.T) {
 	f := newFake(t)
 	f.on("slow", func(string) string { time.Sleep(150 * time.Millisecond); return "late" })
 	f.on("quick", func(string) string { return "quick" })
@@ -214,6 +218,39 @@ func TestDefect3And4ALateAnswerReachesNobodyElse(t *testing.T) {
 	}
 }
 
+func TestDefect4EventsWaitForNoAnswer(t *testing.T) {
+	f := newFake(t)
+	f.on("slow", func(string) string { time.Sleep(50 * time.Millisecond); return "late" })
+	lib := dialLibrary(t, f, nil)
+	var heard atomic.Int64
+	lib.RegisterEventListener(eslgo.EventListenAll, func(*eslgo.Event) { heard.Add(1) })
+	if err := lib.EnableEvents(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	_, _ = lib.SendCommand(ctx, command.API{Command: "slow"}) // Given up: nobody takes its answer.
+	cancel()
+	time.Sleep(100 * time.Millisecond)
+	f.send(eventText("DTMF"))
+	time.Sleep(500 * time.Millisecond) // It would be five seconds.
+	if heard.Load() != 0 {
+		t.Error("the library's events do not wait behind an answer now")
+	}
+
+	g := newFake(t)
+	o := g.open(nil)
+	g.on("uuid_answer", func(string) string { time.Sleep(2 * time.Second); return "+OK" })
+	g.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	go o.do(orchestrator.Answer{Leg: fakeLeg})
+	mark, began := o.mark(), time.Now()
+	g.send(endText())
+	expect(o, mark, func(e orchestrator.LegEnded) bool { return e.Leg == fakeLeg })
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("an event waited %s for an answer", took)
+	}
+}
+
 func TestDefect5EveryEndIsTold(t *testing.T) {
 	f := newFake(t)
 	var told atomic.Bool
@@ -237,32 +274,60 @@ func TestDefect5EveryEndIsTold(t *testing.T) {
 	expect[orchestrator.SwitchSynced](o, 1, nil)
 }
 
-const strange = "Content-Type: log/data\nContent-Length: 5\nLog-Level: 7\n\nhello" +
-	"Content-Type: text/event-xml\nContent-Length: 4\n\n<a/>" + "Content-Type: nothing/known\n\n"
+const (
+	log7    = "Content-Type: log/data\nContent-Length: 5\nLog-Level: 7\n\nhello"
+	inXML   = "Content-Type: text/event-xml\nContent-Length: 4\n\n<a/>"
+	unknown = "Content-Type: nothing/known\n\n"
+)
 
-func TestDefect6And11UnknownMessagesAreSkipped(t *testing.T) {
+// heardBehind is how many events the library tells of when a message comes, and
+// then a digit.
+func heardBehind(t *testing.T, message string) int64 {
+	t.Helper()
 	f := newFake(t)
 	lib := dialLibrary(t, f, nil)
 	var heard atomic.Int64
-	lib.RegisterEventListener(eslgo.EventListenAll, func(*eslgo.Event) { heard.Add(1) })
+	lib.RegisterEventListener(eslgo.EventListenAll, func(e *eslgo.Event) {
+		if e.GetName() != "" {
+			heard.Add(1)
+		}
+	})
 	if err := lib.EnableEvents(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.send(strange)
+	f.send(message)
 	f.send(eventText("DTMF"))
 	time.Sleep(300 * time.Millisecond)
-	if heard.Load() > 1 { // It may have taken the XML for an event.
+	return heard.Load()
+}
+
+// passedOver checks that messages nobody here knows are counted and disturb nothing.
+func passedOver(t *testing.T, messages string, n uint64) {
+	t.Helper()
+	f := newFake(t)
+	o := f.open(nil)
+	f.send(messages)
+	f.send(arrivalText())
+	expect[orchestrator.LegOffered](o, 0, nil)
+	if lost := count[orchestrator.SwitchLost](o, 0, nil); lost != 0 || o.sw.Stats().Unknown != n {
+		t.Errorf("lost %d times, %d unknown messages", lost, o.sw.Stats().Unknown)
+	}
+}
+
+func TestDefect6UnknownMessagesEndNothing(t *testing.T) {
+	if heardBehind(t, log7) != 0 {
 		t.Error("the library goes on after an unknown message now")
 	}
+	passedOver(t, log7+unknown, 2)
+}
 
-	g := newFake(t)
-	o := g.open(nil)
-	g.send(strange)
-	g.send(arrivalText())
-	expect[orchestrator.LegOffered](o, 0, nil)
-	if n := count[orchestrator.SwitchLost](o, 0, nil); n != 0 || o.sw.Stats().Unknown != 3 {
-		t.Errorf("lost %d times, %d unknown messages", n, o.sw.Stats().Unknown)
+func TestDefect11EventsArePlain(t *testing.T) {
+	named := "Content-Type: text/event-json\nContent-Length: 21\n\n{\"Event-Name\":\"DTMF\"}"
+	named = strings.Replace(named, "21", fmt.Sprint(len(`{"Event-Name":"DTMF"}`)), 1)
+	if n := heardBehind(t, named); n != 1 { // The digit alone has a name.
+		t.Errorf("the library reads JSON now: it told of %d events by name", n)
 	}
+	passedOver(t, inXML, 1)
 }
 
 const rejection = "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n"
@@ -326,64 +391,6 @@ func TestDefect8ClosingWaitsForNobody(t *testing.T) {
 	}
 	f.setDeaf(false)
 	f.drop()
-}
-
-func TestDefect12NamesWithBracketsLoseNothing(t *testing.T) {
-	odd := []string{"variable_a[0]", "1", "variable_x(y)", "2", "variable_sp ace", "3", "VARIABLE_RM_ENTRY", "agent", "variable_\xff", "4"}
-	f := newFake(t)
-	lib := dialLibrary(t, f, nil)
-	var heard atomic.Int64
-	lib.RegisterEventListener(eslgo.EventListenAll, func(*eslgo.Event) { heard.Add(1) })
-	if err := lib.EnableEvents(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	f.send(arrivalText(odd...))
-	time.Sleep(200 * time.Millisecond)
-	if heard.Load() != 0 {
-		t.Error("the library reads such an event now")
-	}
-	g := newFake(t)
-	o := g.open(nil)
-	g.send(arrivalText(odd...))
-	e, _ := expect[orchestrator.LegOffered](o, 0, nil)
-	if e.Entry != orchestrator.EntryIn || e.Caller.Name != "Clara C" {
-		t.Errorf("offered %+v", e)
-	}
-}
-
-func TestDefect13PercentInAnswersStays(t *testing.T) {
-	f := newFake(t)
-	f.on("sendmsg", func(string) string { return "+OK 50% done" })
-	lib := dialLibrary(t, f, nil)
-	r, err := lib.SendCommand(t.Context(), &command.SendMessage{UUID: "x"})
-	if err == nil && r.IsOk() {
-		t.Error("the library reads percent signs now")
-	}
-	w := bareWire(t, f, nil)
-	answers, err := w.send(t.Context(), encodeAnswer("x"))
-	if err != nil || answers[0] != "+OK 50% done" {
-		t.Errorf("%q %v", answers, err)
-	}
-}
-
-func TestDefect14To17Builders(t *testing.T) {
-	evil := "1\r\nexecute-app-name: system\r\n\r\napi shutdown"
-	m := command.SendMessage{UUID: "x", Headers: textproto.MIMEHeader{"Execute-App-Arg": {evil}}}
-	if !strings.Contains(m.BuildMessage(), "\n\r\napi shutdown") {
-		t.Error("the library keeps line ends out of headers now")
-	}
-	if _, err := encodeDigits("x", evil); err == nil {
-		t.Error("digits with line ends were encoded")
-	}
-	if got := eslgo.BuildVars("{%s}", map[string]string{"origination_caller_id_name": "O'Brien,api_on_answer=system"}); strings.Count(got, ",") == 0 {
-		t.Errorf("the library quotes variables now: %s", got)
-	}
-	if text := (command.API{Command: "originate", Arguments: "x &park()", Background: true}).BuildMessage(); strings.Contains(text, "Job-UUID") {
-		t.Error("the library names jobs now")
-	}
-	if text := (command.Linger{Enabled: true, Seconds: 10 * time.Second}).BuildMessage(); text != "linger 10000000000" {
-		t.Errorf("the library lingers right now: %s", text)
-	}
 }
 
 // Commands of a wire whose connection breaks have no answer, not a wrong one.
