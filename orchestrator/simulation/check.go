@@ -25,7 +25,7 @@ func checkers(w *World) []checker {
 	return []checker{
 		&phases{w: w}, &hands{w: w}, &records{w: w, ended: map[orchestrator.CallID]bool{}},
 		&presence{w: w, since: map[string]time.Time{}}, &fairness{w: w}, &deadlines{w: w},
-		newPossible(w), &pairs{w: w}, &views{w: w, offered: map[orchestrator.QueueID]int{}}, newCalm(w), newEars(w),
+		newPossible(w), &pairs{w: w, hung: map[orchestrator.LegID]time.Time{}}, &views{w: w, offered: map[orchestrator.QueueID]int{}}, newCalm(w), newEars(w),
 		newSilences(w),
 	}
 }

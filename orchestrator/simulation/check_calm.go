@@ -44,16 +44,23 @@ func (c *calm) step(in o.Input, out o.Effects) {
 	c.wake, _ = c.w.floor.NextWake()
 }
 
-// undisturbed: whoever is on the switch hears on and rings on.
+// undisturbed: whoever is on the switch hears on and rings on, unless it tells
+// of an agent who has answered.
 func (c *calm) undisturbed(e o.SwitchSynced, out o.Effects) {
 	there := map[o.LegID]bool{}
 	for _, l := range e.Snapshot.Legs {
 		there[l.Leg] = true
 	}
+	connected := map[o.LegID]bool{}
+	for _, cmd := range out.Commands {
+		if a, ok := cmd.Do.(o.Connect); ok {
+			connected[a.A] = true
+		}
+	}
 	for _, f := range out.Facts {
 		switch d := f.What.(type) {
 		case o.PlayEnded:
-			if there[d.Leg] {
+			if there[d.Leg] && !connected[d.Leg] {
 				c.w.fail("calm: a snapshot that was only asked for cuts short what leg %s hears", d.Leg)
 			}
 		case o.OfferEnded:

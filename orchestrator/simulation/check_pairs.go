@@ -1,13 +1,18 @@
 package simulation
 
 import (
+	"time"
+
 	o "ringmaster/orchestrator"
 )
 
 // pairs holds that facts and commands say the same: who is told to be rung is
 // dialled, who is told to be rung no more is hung up, what is told to be played
 // is played, and the other way round.
-type pairs struct{ w *World }
+type pairs struct {
+	w    *World
+	hung map[o.LegID]time.Time // when it was ordered
+}
 
 func (p *pairs) fact(o.Fact) {}
 
@@ -24,6 +29,7 @@ func (p *pairs) step(in o.Input, out o.Effects) {
 			dialled[a.Leg] = a
 		case o.Hangup:
 			hung[a.Leg] = true
+			p.hung[a.Leg] = in.At
 		case o.Release:
 			hung[a.Leg] = true
 		case o.Play:
@@ -67,7 +73,7 @@ func (p *pairs) step(in o.Input, out o.Effects) {
 		case o.MusicStarted:
 			p.want(music[d.Leg], f, "is not ordered")
 		case o.CallEnding:
-			p.ending(f, d, hung)
+			p.ending(in.At, f, d, hung)
 		}
 	}
 	for _, d := range dialled { // order-free: any one is a failure
@@ -127,10 +133,12 @@ func (p *pairs) withdrawn(d o.OfferEnded, hung map[o.LegID]bool) {
 
 // ending: a call that is over leaves nobody on the line. A leg whose offer
 // ended earlier has its hangup already; the switch's own end of it is near.
-func (p *pairs) ending(f o.Fact, d o.CallEnding, hung map[o.LegID]bool) {
+// ending holds that nobody stays on the line: a leg is hung up now, or was a
+// moment ago and the word about its end is on its way.
+func (p *pairs) ending(at time.Time, f o.Fact, d o.CallEnding, hung map[o.LegID]bool) {
 	for _, l := range p.w.book.openLegs() {
 		c := p.w.book.call(d.Call)
-		if l.call != d.Call || hung[l.id] || c.released {
+		if l.call != d.Call || hung[l.id] || c.released || at.Sub(p.hung[l.id]) < time.Second {
 			continue
 		}
 		if l.role == o.RoleCaller || l.answered && l.bridge != "" {

@@ -30,6 +30,7 @@ type ledger struct {
 	ended    bool
 	hungUp   bool // ordered
 	released bool // ordered
+	told     bool // and not ordered yet
 }
 
 func newPossible(w *World) *possible {
@@ -40,7 +41,14 @@ func newPossible(w *World) *possible {
 	}
 }
 
-func (p *possible) fact(o.Fact) {}
+// fact enters a leg at a switch that cannot be heard: it is told, and its dial
+// has nowhere to go.
+func (p *possible) fact(f o.Fact) {
+	d, ok := f.What.(o.LegStarted)
+	if ok && p.legs[d.Leg] == nil && p.epochs[d.Switch] == "" && (d.Role == o.RoleAgent || d.Role == o.RoleLink) {
+		p.legs[d.Leg] = &ledger{on: d.Switch, dialled: d.Endpoint, told: true}
+	}
+}
 
 func (p *possible) step(in o.Input, out o.Effects) {
 	clear(p.justGone)
@@ -240,7 +248,7 @@ func (p *possible) answerAsk(id o.LegID) string {
 
 // dial: a leg is dialled once, and a phone rings for one leg at a time.
 func (p *possible) dial(a o.Dial) string {
-	if p.legs[a.Leg] != nil {
+	if l := p.legs[a.Leg]; l != nil && !l.told {
 		return "the leg was dialled before"
 	}
 	p.legs[a.Leg] = &ledger{dialled: a.Endpoint}
