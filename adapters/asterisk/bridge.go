@@ -122,24 +122,6 @@ func (s *Switch) quieten(ctx context.Context, l *leg) error {
 	return err
 }
 
-// hold keeps the sweep of empty bridges away from one that is being filled, or
-// was since the switch was last read.
-func (s *Switch) hold(id orchestrator.BridgeID) (release func()) {
-	s.mu.Lock()
-	s.bridging[id]++
-	if s.filled != nil {
-		s.filled[id] = true
-	}
-	s.mu.Unlock()
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.bridging[id]--; s.bridging[id] == 0 {
-			delete(s.bridging, id)
-		}
-	}
-}
-
 func (s *Switch) closeBridge(ctx context.Context, a orchestrator.CloseBridge) (orchestrator.CommandResult, string) {
 	if err := checkID("bridge", string(a.Bridge)); err != nil {
 		return orchestrator.ResultRejected, err.Error()

@@ -15,7 +15,7 @@ import (
 // The reader of the socket and the parser of events on everything they might
 // meet: an error or an event, never a panic, and nothing that is too much.
 func FuzzReadFrame(f *testing.F) {
-	f.Add([]byte(greeting + reply("+OK accepted") + output("x") + arrivalText() + log7+inXML+unknown + rejection))
+	f.Add([]byte(greeting + reply("+OK accepted") + output("x") + arrivalText() + log7 + inXML + unknown + rejection))
 	for _, text := range hostileTexts {
 		f.Add([]byte(text))
 		f.Add([]byte(eventText("CHANNEL_PARK", "Unique-ID", text, text, text)))
