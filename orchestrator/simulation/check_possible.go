@@ -129,7 +129,7 @@ func (p *possible) learnAll(e o.SwitchSynced, gap bool) {
 		}
 		l.up, l.rang = l.up || s.State == o.LegIsUp, l.rang || s.State == o.LegRings
 		if s.Stamp == (o.Stamp{}) {
-			l.released = false // offered again: the release may have been lost
+			l.released, l.hungUp = false, false // offered again: the release, or the refusal, may have been lost
 		}
 	}
 	for id, l := range p.legs { // order-free: each by itself
