@@ -48,7 +48,7 @@ func (b *book) confer(l *leg, id orchestrator.BridgeID) ([]order, orchestrator.C
 		case other.bridge != id || !other.hungUp.IsZero():
 		case other.conferring:
 			inside = other
-		case other.peer != nil && other.peer.bridge == id:
+		case other.peer != nil && other.peer.bridge == id && (pair == nil || other.id < pair.id): // the same one each time
 			pair = other
 		}
 	}

@@ -66,6 +66,9 @@ var scenarios = map[string]func(*scene){
 	"transfers":          transfers,
 	"recording":          recordingMasked,
 	"adoption":           adoption,
+	"attended":           attended,
+	"third-party":        thirdParty,
+	"small-commands":     smallCommands,
 }
 
 // TestReplay runs every scenario against every tape that was recorded of it:

@@ -170,3 +170,88 @@ func adoption(s *scene) {
 	s.must(orchestrator.Hangup{Leg: agent, Cause: orchestrator.CauseNormal})
 	expect(s.office, 0, ended(agent))
 }
+
+// calls has the agent's phone call a number itself, with the caller on hold.
+func (s *scene) calls(number string) (leg orchestrator.LegID) {
+	mark := s.office.mark()
+	s.far("the agent calls "+number, func(ctx context.Context, c *cast) error {
+		if err := c.desks[0].Calls()[0].Hold(ctx); err != nil {
+			return err
+		}
+		_, err := c.desks[0].Dial(context.Background(), number, phone.DialOptions{})
+		return err
+	})
+	offered, _ := expect(s.office, mark, func(e orchestrator.LegOffered) bool { return e.Entry == orchestrator.EntryAgent })
+	s.must(orchestrator.Claim{Leg: offered.Leg, Stamp: stampOf(offered.Leg, orchestrator.RoleCaller)})
+	s.must(orchestrator.Answer{Leg: offered.Leg})
+	expect(s.office, mark, is(offered.Leg))
+	return offered.Leg
+}
+
+// attended: the agent asks a colleague first, and then puts caller and colleague
+// together.
+func attended(s *scene) {
+	caller, agent := s.talk()
+	line, colleague := s.calls("102"), legNumber(2)
+	s.rings(colleague, "user/1002")
+	s.far("the colleague answers", func(ctx context.Context, c *cast) error { return c.desks[1].Calls()[0].Answer(ctx) })
+	expect(s.office, 0, is(colleague))
+	s.must(orchestrator.Connect{Bridge: "bridge-2", Stamp: stampOf(line, orchestrator.RoleBridge), A: line, B: colleague})
+	expect(s.office, 0, func(e orchestrator.Joined) bool { return e.Leg == colleague })
+	s.far("the agent puts both together", func(_ context.Context, c *cast) error {
+		held, consult := c.desks[0].Calls()[0], c.desks[0].Calls()[1]
+		if held.Direction() != phone.Incoming {
+			held, consult = consult, held
+		}
+		go func() { _ = held.TransferTo(context.Background(), consult) }() // What the phone is told is not the question here.
+		return nil
+	})
+	expect(s.office, 0, func(e orchestrator.TransferHappened) bool { return e.Party == caller && e.Peer == colleague })
+	for _, leg := range []orchestrator.LegID{agent, line} {
+		s.do(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseNormal})
+		expect(s.office, 0, ended(leg))
+	}
+	s.far("the colleague hangs up", func(ctx context.Context, c *cast) error { return c.desks[1].Calls()[0].Hangup(ctx) })
+	expect(s.office, 0, ended(colleague))
+	s.must(orchestrator.Hangup{Leg: caller, Cause: orchestrator.CauseNormal})
+	expect(s.office, 0, ended(caller))
+}
+
+// thirdParty: a supervisor listens, whispers and speaks to both, then a third
+// joins the talk and leaves it.
+func thirdParty(s *scene) {
+	caller, agent := s.talk()
+	boss := legNumber(2)
+	s.rings(boss, "user/1002")
+	s.far("the supervisor answers", func(ctx context.Context, c *cast) error { return c.desks[1].Calls()[0].Answer(ctx) })
+	expect(s.office, 0, is(boss))
+	for _, mode := range []orchestrator.Supervision{orchestrator.Listen, orchestrator.Whisper, orchestrator.Barge} {
+		s.must(orchestrator.Supervise{Leg: boss, Target: agent, Mode: mode})
+	}
+	s.must(orchestrator.StopSupervising{Leg: boss})
+	mark := s.office.mark()
+	s.must(orchestrator.Join{Leg: boss, Bridge: "bridge-1"})
+	expect(s.office, mark, func(e orchestrator.Joined) bool { return e.Leg == boss })
+	s.must(orchestrator.Mute{Leg: boss, Direction: orchestrator.MuteIn})
+	s.must(orchestrator.Mute{Leg: boss, Direction: orchestrator.MuteIn, Off: true})
+	s.must(orchestrator.Separate{Leg: boss, Bridge: "bridge-1"})
+	expect(s.office, mark, func(e orchestrator.Left) bool { return e.Leg == boss })
+	for _, leg := range []orchestrator.LegID{boss, agent, caller} {
+		s.must(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseNormal})
+		expect(s.office, 0, ended(leg))
+	}
+}
+
+// smallCommands: what is set on a leg, read from it and sent into it, and a
+// caller who is given to the dialplan.
+func smallCommands(s *scene) {
+	caller := s.comesIn()
+	s.must(orchestrator.SetVariable{Leg: caller, Name: "crm_id", Value: "Größe 42 +*#/=_-"})
+	s.must(orchestrator.ReadVariable{Leg: caller, Name: "crm_id"})
+	s.must(orchestrator.Display{Leg: caller, Party: orchestrator.Party{Number: "500", Name: "Sales"}})
+	s.must(orchestrator.SendDigits{Leg: caller, Digits: "12#"})
+	s.must(orchestrator.StartMusic{Leg: caller, Class: "rm-test"})
+	s.must(orchestrator.StopMusic{Leg: caller})
+	s.must(orchestrator.Release{Leg: caller, Context: "rm-fallback", Extension: "caller"})
+	expect(s.office, 0, func(e orchestrator.LegReleased) bool { return e.Leg == caller })
+}
