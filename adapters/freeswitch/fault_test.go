@@ -401,7 +401,8 @@ func TestOverloadIsToldAndOver(t *testing.T) {
 	}
 }
 
-// Legs that are merely slow lower the pace and stop nothing.
+// Legs that are merely slow stop nothing, and those that take far too long lower
+// the pace.
 func TestSlowLegsDoNotStopDialling(t *testing.T) {
 	g := newGate(40, 10)
 	now := time.Unix(0, 0)
@@ -414,8 +415,14 @@ func TestSlowLegsDoNotStopDialling(t *testing.T) {
 			t.Fatal("overloaded by what is merely slow")
 		}
 	}
-	if g.rate() != 5 {
-		t.Errorf("the rate is %v, want an eighth of 40", g.rate())
+	if g.rate() != 40 {
+		t.Errorf("what is merely slow lowered the rate to %v", g.rate())
+	}
+	now = now.Add(time.Second)
+	g.enter(t.Context(), now)
+	g.leave(2*brokenCreate, now)
+	if g.rate() != 20 {
+		t.Errorf("the rate is %v, want half of 40", g.rate())
 	}
 	for range 60 {
 		now = now.Add(time.Second)

@@ -8,12 +8,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// gate paces the making of legs. Its rate is the configured cap while legs are
-// set up quickly. A slow one halves it and quick ones raise it again step by
-// step: past its knee FreeSWITCH answers later and later (leg set-up of 47 ms at
-// 45 calls a second, 847 ms at 60), so the load has to go before that. After a
-// few in a row that took far too long the switch counts as overloaded: then one
-// leg a second is tried and all others are refused at once, until it is quick, or nothing was amiss for a while.
+// gate paces the making of legs: at most the configured cap a second, and at
+// most a few under way at once, so that a switch that slows down is asked for
+// as many as it makes and no more. Past its knee FreeSWITCH answers later and
+// later (leg set-up of 47 ms at 45 calls a second, 847 ms at 60), so the load
+// has to go before that: a leg that took far too long halves the rate, quick
+// ones raise it again step by step. After a few such in a row the switch counts
+// as overloaded: then one leg a second is tried and all others are refused at
+// once, until it is quick, or nothing was amiss for a while.
 type gate struct {
 	limiter *rate.Limiter
 	flying  chan struct{} // bounds the creates under way
@@ -28,17 +30,17 @@ type gate struct {
 	link    time.Duration // the quickest answer to a ping: what the way alone costs
 }
 
-// What is slow, beyond what the way alone costs, and how far that may lower the
-// rate: a busy machine makes single legs slow, and that must not stop dialling.
+// What is slow, beyond what the way alone costs. A busy machine makes single
+// legs slow, which must not lower the rate: the calls that then wait cost the
+// switch more, for their music, than their dials.
 const (
 	slowCreate    = 150 * time.Millisecond
 	brokenCreate  = 800 * time.Millisecond
 	strikesMost   = 3
-	slowShare     = 8                      // of the cap, for what is merely slow
-	lowestRate    = rate.Limit(1)          // for what is broken
+	lowestRate    = rate.Limit(1)
 	halveEvery    = 500 * time.Millisecond // one burst of slow answers counts once
 	recoverFactor = 1.1
-	mostCreates   = 64 // under way at once
+	mostCreates   = 8 // under way at once
 	probeEvery    = time.Second
 	calmAfter     = 5 * time.Second
 )
@@ -112,14 +114,10 @@ func (g *gate) calm(now time.Time) bool {
 // adjust sets the rate after one leg.
 func (g *gate) adjust(took time.Duration, now time.Time) {
 	current := g.limiter.Limit()
-	floor := g.most / slowShare
-	if took > brokenCreate {
-		floor = min(lowestRate, g.most)
-	}
 	switch {
-	case took > slowCreate && now.Sub(g.halved) >= halveEvery:
+	case took > brokenCreate && now.Sub(g.halved) >= halveEvery:
 		g.halved = now
-		current = max(current/2, min(floor, current))
+		current = max(current/2, min(lowestRate, g.most))
 	case took <= slowCreate && current < g.most:
 		current = min(current*recoverFactor, g.most)
 	}
