@@ -569,6 +569,10 @@ func TestNoNumberIsUsedTwice(t *testing.T) {
 		if j.LastSeq() != 4 || j.Recovery().TornBytes == 0 {
 			t.Fatalf("%s: last %d, recovery %+v", kept, j.LastSeq(), j.Recovery())
 		}
+		// What a snapshot holds is not lost; what was only stored elsewhere is.
+		if behind := j.Recovery().Behind; behind != (kept == "acknowledgement") {
+			t.Fatalf("%s: behind %t", kept, behind)
+		}
 		put(t, j, 5, 5)
 		wantSequences(t, sequences(t, j, 3), 5, 5)
 	}

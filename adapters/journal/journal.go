@@ -94,6 +94,10 @@ type Recovery struct {
 	TornBytes int64
 	// DamagedSnapshots lists snapshot files that could not be used.
 	DamagedSnapshots []string
+	// Behind means that the last records that were acknowledged are neither in
+	// the log nor in a snapshot: a disk has lost what it called durable, and
+	// whoever stored them elsewhere knows more than this journal.
+	Behind bool
 }
 
 // Journal is an open journal. Append, Commit, Discard and Close belong to one
@@ -213,7 +217,9 @@ func (j *Journal) openLog(names []string) error {
 	}
 	// Removed segments were acknowledged, whatever the file says now.
 	j.acknowledged = max(j.acknowledged, oldest.first-1)
-	j.appended = max(j.segments[len(j.segments)-1].last, snapshotSeq, j.acknowledged)
+	here := max(j.segments[len(j.segments)-1].last, snapshotSeq)
+	j.recovery.Behind = j.acknowledged > here
+	j.appended = max(here, j.acknowledged)
 	j.settled = j.appended
 	return nil
 }

@@ -112,7 +112,9 @@ func (c *centre) openJournal(ctx context.Context, projected uint64) (err error) 
 		if c.journal, err = c.open(); err != nil {
 			return err
 		}
-		if c.journal.LastSeq() >= projected {
+		// Without the database, what is left here is the best there is.
+		lost := c.journal.Recovery().Behind && !c.alone
+		if c.journal.LastSeq() >= projected && !lost {
 			return c.checkPast()
 		}
 		c.log.Warn("the journal is older than the database", "tenant", c.tenant, "journal", c.journal.LastSeq(), "database", projected)

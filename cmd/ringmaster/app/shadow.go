@@ -104,7 +104,7 @@ func (c *centre) setAside(known uint64) error {
 	return nil
 }
 
-// aside is a journal that another's reign made old.
+// aside is a journal that another's reign made old, or a disk robbed of its end.
 type aside struct {
 	folder string
 	known  uint64 // the last fact of it that the database has
@@ -122,7 +122,7 @@ func (c *centre) lookAside() error {
 	if lost > 0 {
 		level = slog.LevelWarn
 	}
-	c.log.Log(context.Background(), level, "journal set aside: another ringmaster led since", "journal", now.folder, "steps_nobody_was_told", lost)
+	c.log.Log(context.Background(), level, "journal set aside: the database knows more", "journal", now.folder, "steps_nobody_was_told", lost)
 	all, err := filepath.Glob(c.journalFolder() + ".epoch-*")
 	if err != nil {
 		return fmt.Errorf("list journals set aside: %w", err)
