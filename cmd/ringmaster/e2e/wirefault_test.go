@@ -110,7 +110,7 @@ func talkAndWait(t *testing.T, kind string) *pairAndQueue {
 	q.talk = conversation{c: q.centre, call: call, ring: incoming(t, q.agents[theAgent]), number: talks, since: since.Add(200 * time.Millisecond)}
 	q.wait = q.dial(q.caller(1), "501", waits)
 	q.eventually("a second caller waits", 5*time.Second, func() bool { return waiting(q.live(), "sales") == 1 })
-	q.before = places(q.live(), "sales")
+	q.before = line(q.live(), "sales")
 	return q
 }
 
@@ -118,7 +118,7 @@ func talkAndWait(t *testing.T, kind string) *pairAndQueue {
 // still does, whoever has come after.
 func (q *pairAndQueue) stands(t *testing.T) {
 	t.Helper()
-	if now := places(q.live(), "sales"); !strings.HasPrefix(now, q.before) {
+	if now := line(q.live(), "sales"); !strings.HasPrefix(now, q.before) {
 		t.Errorf("they stood as %s and stand as %s", q.before, now)
 	}
 }
