@@ -118,10 +118,12 @@ func throughProxy(t *testing.T, doc document) *toxiproxy.Proxy {
 	return proxy
 }
 
-// TestAsteriskRestarts: the PBX dies in a talk. Its call is closed once, the
+// TestSwitchRestarts: the PBX dies in a talk. Its call is closed once, the
 // agent is freed, and the next call works.
-func TestAsteriskRestarts(t *testing.T) {
-	c := open(t, 1, nil)
+func TestSwitchRestarts(t *testing.T) { onEach(t, switchRestarts) }
+
+func switchRestarts(t *testing.T, kind string) {
+	c := openOn(t, kind, 1, nil)
 	c.login(0)
 	talk := c.converse(t, "+49710")
 	time.Sleep(1500 * time.Millisecond) // the PBX writes its registrations down once a second
@@ -151,10 +153,12 @@ func TestAsteriskRestarts(t *testing.T) {
 	c.next(t, "+49711")
 }
 
-// TestAsteriskFrozen: the PBX stands still for ten seconds and goes on. The
+// TestSwitchFrozen: the PBX stands still for ten seconds and goes on. The
 // call is still there, and still ours.
-func TestAsteriskFrozen(t *testing.T) {
-	c := open(t, 1, nil)
+func TestSwitchFrozen(t *testing.T) { onEach(t, switchFrozen) }
+
+func switchFrozen(t *testing.T, kind string) {
+	c := openOn(t, kind, 1, nil)
 	c.login(0)
 	talk := c.converse(t, "+49720")
 	if err := c.pbx.Freeze(); err != nil {

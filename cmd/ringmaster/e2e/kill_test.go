@@ -21,8 +21,10 @@ const jitter = 500 * time.Millisecond
 
 // TestKillNine kills ringmaster at random moments with calls talking, waiting
 // and ringing, and holds what the phones saw against what is told afterwards.
-func TestKillNine(t *testing.T) {
-	c := open(t, 4, func(doc document) {
+func TestKillNine(t *testing.T) { onEach(t, killNine) }
+
+func killNine(t *testing.T, kind string) {
+	c := openOn(t, kind, 4, func(doc document) {
 		// agent1 serves "long" and talks throughout; agent2 would serve
 		// "patient" but never logs in; the others serve the busy queue.
 		queues := doc["queues"].([]document)
@@ -30,8 +32,8 @@ func TestKillNine(t *testing.T) {
 		members := sales["agents"].([]document)
 		sales["agents"], sales["wrap_up_ms"] = members[2:], 0
 		doc["queues"] = append(queues,
-			document{"id": "long", "name": "Long", "music": lab.MusicClass, "agents": members[:1]},
-			document{"id": "patient", "name": "Patient", "music": lab.MusicClass, "agents": members[1:2]})
+			document{"id": "long", "name": "Long", "music": sales["music"], "agents": members[:1]},
+			document{"id": "patient", "name": "Patient", "music": sales["music"], "agents": members[1:2]})
 		doc["flows"] = append(doc["flows"].([]document), straightTo("long"), straightTo("patient"))
 		doc["numbers"] = append(doc["numbers"].([]document),
 			document{"dialled": "601", "flow": "to-long"}, document{"dialled": "602", "flow": "to-patient"})

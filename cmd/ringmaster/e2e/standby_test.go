@@ -200,8 +200,10 @@ func signal(t *testing.T, pid int, sig syscall.Signal) {
 // TestPartition cuts the leader off from the database while it still reaches
 // the switch. It must have stopped before the other begins, and when the cut
 // ends it stands by; the books hold one story of each call.
-func TestPartition(t *testing.T) {
-	p := newPair(t, "asterisk", 5, func(doc document) {
+func TestPartition(t *testing.T) { onEach(t, partition) }
+
+func partition(t *testing.T, kind string) {
+	p := newPair(t, kind, 5, func(doc document) {
 		busy(doc)
 		sales := doc["queues"].([]document)[0]
 		members := sales["agents"].([]document)

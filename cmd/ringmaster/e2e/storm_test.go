@@ -111,8 +111,10 @@ func harmless(t *testing.T, what, text string) {
 
 // TestDigitStorm: 200 digits as fast as packets go, in a menu, in the queue and
 // in a talk.
-func TestDigitStorm(t *testing.T) {
-	c, talk := witnessed(t, 2, nil)
+func TestDigitStorm(t *testing.T) { onEach(t, digitStorm) }
+
+func digitStorm(t *testing.T, kind string) {
+	c, talk := witnessedOn(t, kind, 2, nil)
 	c.act(1, document{"action": "pause", "reason": "lunch"})
 	storm := strings.Repeat("97*#0A8D", 25)
 	t.Run("menu", func(t *testing.T) {
