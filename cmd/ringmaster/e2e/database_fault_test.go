@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -24,6 +25,7 @@ var databaseFor = flag.Duration("e2e.databasefault", 8*time.Second, "how long ea
 // databaseFault is a way in which a database is there and no help.
 type databaseFault struct {
 	name    string
+	kind    string                    // of the switch, Asterisk if empty
 	far     bool                      // reached over a wire that can be slowed
 	begin   func(*testing.T, *ailing) // returns when the fault is there
 	says    string                    // what /readyz says about the database, meanwhile
@@ -38,6 +40,7 @@ type databaseFault struct {
 func TestDatabaseFaults(t *testing.T) {
 	for _, f := range []databaseFault{
 		{name: "killed", begin: killed, says: "reach database"},
+		{name: "killed beside FreeSWITCH", kind: "freeswitch", begin: killed, says: "reach database"},
 		{
 			name: "read-only", begin: readOnly, says: "read-only",
 			refuses: map[string]string{"/v1/numbers/777": "PUT"},
@@ -57,7 +60,7 @@ func TestDatabaseFaults(t *testing.T) {
 }
 
 func (f databaseFault) suffered(t *testing.T) {
-	p := newAiling(t, f.far)
+	p := newAiling(t, cmp.Or(f.kind, "asterisk"), f.far)
 	talk := p.converse(t, "+49760")
 	p.settledDown(t)
 	watch := p.watch()
@@ -105,9 +108,9 @@ type ailing struct {
 	mends []func()
 }
 
-func newAiling(t *testing.T, far bool) *ailing {
+func newAiling(t *testing.T, kind string, far bool) *ailing {
 	t.Helper()
-	p := &ailing{centre: newCentre(t, "asterisk", 1)}
+	p := &ailing{centre: newCentre(t, kind, 1)}
 	if far {
 		p.throughSlowWire(t)
 	}

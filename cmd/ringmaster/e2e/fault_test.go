@@ -183,8 +183,10 @@ const databaseAway = 60 * time.Second
 // TestDatabaseAway: the database stops for a minute. Calls come, talk and end
 // as ever, configuration is refused with a word when to try again, and
 // afterwards every call of that minute is in the books.
-func TestDatabaseAway(t *testing.T) {
-	c := open(t, 1, func(doc document) {
+func TestDatabaseAway(t *testing.T) { onEach(t, databaseIsAway) }
+
+func databaseIsAway(t *testing.T, kind string) {
+	c := openOn(t, kind, 1, func(doc document) {
 		doc["queues"].([]document)[0]["wrap_up_ms"] = 0
 	})
 	c.login(0)
