@@ -14,6 +14,9 @@ cat >.env.part <<EOF
 COMPOSE_PROJECT_NAME=ringmaster
 POSTGRES_PASSWORD=$(new)
 ARI_PASSWORD=$(new)
+# For a FreeSWITCH instead (compose.freeswitch.yaml): the password of its
+# event_socket.conf.xml.
+ESL_PASSWORD=$(new)
 # The desk phones and their passwords. A phone more is a word more here, and a
 # phone more in center.yaml.
 PHONES=1001=$(new) 1002=$(new) 1003=$(new)

@@ -26,7 +26,8 @@ func apply() *cobra.Command {
 your word change it: all of it or nothing. A section that is in the file
 replaces that section; one that is not is left alone. Secrets (pin, password)
 that are left out stay as they are; a switch's may also come from the environment,
-RINGMASTER_ARI_PASSWORD, as for doctor. Calls in progress are not touched.`,
+as for doctor: RINGMASTER_ARI_PASSWORD for Asterisk, RINGMASTER_ESL_PASSWORD for
+FreeSWITCH. Calls in progress are not touched.`,
 		Example: `  ringmaster apply --example > center.yaml
   ringmaster apply -f center.yaml --dry-run
   ringmaster apply -f center.yaml --yes`,
@@ -46,7 +47,7 @@ RINGMASTER_ARI_PASSWORD, as for doctor. Calls in progress are not touched.`,
 		if err != nil {
 			return err
 		}
-		fillPasswords(&f.Change, os.Getenv("RINGMASTER_ARI_PASSWORD"))
+		fillPasswords(&f.Change)
 		server, err := r.client()
 		if err != nil {
 			return err
@@ -102,15 +103,16 @@ func readCenter(stdin io.Reader, name string) (*center.File, error) {
 	return center.Read(name, text)
 }
 
-// fillPasswords gives the switches that have an address but no password the one
-// from the environment, so that the file can be kept where others read it.
-func fillPasswords(change *gen.ConfigurationChange, password string) {
-	if change.Switches == nil || password == "" {
+// fillPasswords gives the switches that have an address but no password that of
+// the environment for their kind, so that the file can be kept where others
+// read it.
+func fillPasswords(change *gen.ConfigurationChange) {
+	if change.Switches == nil {
 		return
 	}
 	for i, s := range *change.Switches {
-		if s.URL != "" && s.Password == "" {
-			(*change.Switches)[i].Password = password
+		if s.URL != "" {
+			(*change.Switches)[i].Password = passwordOf(s)
 		}
 	}
 }

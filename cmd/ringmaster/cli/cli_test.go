@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringmaster/api/client"
-	"ringmaster/api/gen"
 )
 
 // run is the program with these arguments.
@@ -138,14 +137,6 @@ func TestReadySaysWhatIsWrong(t *testing.T) {
 	body = "<html>"
 	if _, err = run(t, "", "ready", "--url", server.URL); err == nil || !strings.Contains(err.Error(), "no Ringmaster") {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestPasswordsOfSwitchesComeFromTheEnvironment(t *testing.T) {
-	change := gen.ConfigurationChange{Switches: &[]gen.Switch{{URL: "http://a"}, {URL: "http://b", Password: "own"}, {}}}
-	fillPasswords(&change, "secret")
-	if s := *change.Switches; s[0].Password != "secret" || s[1].Password != "own" || s[2].Password != "" {
-		t.Errorf("%+v", s)
 	}
 }
 

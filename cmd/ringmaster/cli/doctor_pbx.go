@@ -28,6 +28,16 @@ var passwords = map[gen.SwitchType]string{
 	gen.SwitchTypeFreeswitch: "RINGMASTER_ESL_PASSWORD",
 }
 
+// passwordOf is a switch's own password, or else that of the environment for
+// its kind: one PBX's password is never sent to one of another kind, nor to a
+// simulated switch.
+func passwordOf(s gen.Switch) string {
+	if variable, real := passwords[s.Type]; real && s.Password == "" {
+		return os.Getenv(variable)
+	}
+	return s.Password
+}
+
 // examine looks at the PBX.
 func (p patient) examine(ctx context.Context) []orchestrator.Finding {
 	id := orchestrator.SwitchID(p.id)
@@ -84,10 +94,7 @@ func ofFile(change gen.ConfigurationChange) (all []patient, found []orchestrator
 		if !real {
 			continue // A simulated switch has nothing to look at.
 		}
-		p := patient{id: s.ID, kind: s.Type, url: s.URL, user: s.Username, password: s.Password, endpoints: endpointsOf(change, s.ID)}
-		if p.password == "" {
-			p.password = os.Getenv(variable)
-		}
+		p := patient{id: s.ID, kind: s.Type, url: s.URL, user: s.Username, password: passwordOf(s), endpoints: endpointsOf(change, s.ID)}
 		if p.url == "" || p.password == "" {
 			found = append(found, orchestrator.Finding{
 				Severity: orchestrator.SeverityWarning, What: s.ID, Found: "no url and password in the file", Fix: "add them, or set " + variable,
