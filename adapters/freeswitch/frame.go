@@ -81,6 +81,31 @@ func readFrame(r *bufio.Reader) (f frame, err error) {
 	return f, err
 }
 
+// welcome begins the answer to who logs in as a user of the directory. Behind
+// it stands what he may do. FreeSWITCH cuts the answer to fit 511 bytes, the
+// empty line at its end too, as soon as that is a little more.
+var welcome = []byte("Content-Type: command/reply\nReply-Text: +OK accepted\n")
+
+const welcomeLimit = len("Content-Type: command/reply\n") + 510 // It leaves a sign of its own out.
+
+// readWelcome is readFrame for the answer to a log-in, which may have been cut.
+func readWelcome(r *bufio.Reader) (frame, error) {
+	for n := 1; n <= welcomeLimit; n++ {
+		head, err := r.Peek(n)
+		if err != nil {
+			return frame{}, err
+		}
+		if bytes.HasSuffix(head, []byte("\n\n")) {
+			break
+		}
+		if n == welcomeLimit && bytes.HasPrefix(head, welcome) && r.Buffered() == n {
+			_, err = r.Discard(n)
+			return frame{kind: eslgo.TypeReply, reply: "+OK accepted"}, err
+		}
+	}
+	return readFrame(r)
+}
+
 // isReply reports a message that answers a command.
 func (f *frame) isReply() bool { return f.kind == eslgo.TypeReply || f.kind == eslgo.TypeAPIResponse }
 

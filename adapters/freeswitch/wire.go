@@ -96,7 +96,7 @@ func (w *wire) login(cfg Config) error {
 		return bare(err)
 	}
 	for { // Of what may come in between, nothing is for us.
-		if f, err = readFrame(w.reader); err != nil {
+		if f, err = readWelcome(w.reader); err != nil {
 			return bare(err)
 		}
 		if f.isReply() {
