@@ -59,6 +59,7 @@ type examiner struct {
 	ended    chan struct{} // closed when the wire's reader is gone
 	findings []orchestrator.Finding
 	running  map[string]bool // modules
+	refused  []string        // commands this user may not use
 	expands  bool            // api-expansion is on
 }
 
@@ -182,35 +183,6 @@ func (x *examiner) judge(found string) {
 	}
 }
 
-// rights sends what cannot be carried out: a user of the directory who may not
-// use a command is refused before its words are looked at.
-func (x *examiner) rights(ctx context.Context) {
-	const what = "rights on the event socket"
-	var refused []string
-	for _, name := range commands {
-		if answer := x.try(ctx, name, "ringmaster-doctor-no-such-leg"); strings.Contains(answer, "permission denied") {
-			refused = append(refused, name)
-		}
-	}
-	if answers, err := x.wire.send(ctx, encodeSubscribe()); err != nil && len(answers) > 0 && strings.Contains(answers[0], "permission denied") {
-		refused = append(refused, "events")
-	}
-	if len(refused) == 0 {
-		x.ok(what, "every command and event that is needed")
-		return
-	}
-	x.fail(what, "refused: "+strings.Join(refused, ", "), "allowed",
-		"directory, user "+x.cfg.User+": esl-allowed-events = all, esl-allowed-api = "+strings.Join(commands, " "))
-}
-
-// commands are what the adapter and this file send, in a form that harms
-// nobody with an id that does not exist.
-var commands = []string{
-	"file_exists", "global_getvar", "module_exists", "sched_del", "show", "sofia", "status",
-	"uuid_break", "uuid_bridge", "uuid_dump", "uuid_exists", "uuid_kill", "uuid_record", "uuid_send_dtmf", "uuid_setvar_multi",
-	"uuid_transfer", "version", "xml_locate",
-}
-
 // needed are the modules without which calls fail.
 var needed = []string{
 	"mod_commands", "mod_conference", "mod_dialplan_xml", "mod_dptools", "mod_event_socket", "mod_local_stream", "mod_native_file",
@@ -219,6 +191,9 @@ var needed = []string{
 
 func (x *examiner) modules(ctx context.Context) {
 	const what = "modules"
+	if x.unseen(what, "module_exists") {
+		return
+	}
 	var missing []string
 	for _, m := range append(slices.Clone(needed), "mod_callcenter", "mod_fifo") {
 		x.running[m] = x.try(ctx, "module_exists", m) == "true"
@@ -236,6 +211,9 @@ func (x *examiner) modules(ctx context.Context) {
 // rivals looks for others who ring the same phones.
 func (x *examiner) rivals(ctx context.Context) {
 	const what = "other call distributors"
+	if x.unseen(what, "module_exists", "callcenter_config", "fifo") {
+		return
+	}
 	if !x.running["mod_callcenter"] && !x.running["mod_fifo"] {
 		x.ok(what, "none is loaded")
 		return

@@ -19,6 +19,9 @@ const maxExamined = 200
 // phones looks at the users behind the watched endpoints.
 func (x *examiner) phones(ctx context.Context) {
 	const what = "phones"
+	if x.unseen(what, "user_exists", "user_data") {
+		return
+	}
 	if len(x.cfg.Endpoints) == 0 {
 		x.add(orchestrator.SeverityNote, what, "none are configured for this switch in Ringmaster", "", "")
 		return

@@ -142,6 +142,9 @@ func (x *examiner) limits(ctx context.Context) {
 // expansion looks whether texts may run functions.
 func (x *examiner) expansion(ctx context.Context) {
 	const what = "functions in texts"
+	if x.unseen(what, "fsctl") {
+		return
+	}
 	x.expands = !strings.Contains(x.try(ctx, "fsctl", "api_expansion"), "is off")
 	if x.expands {
 		x.warn(what, "api-expansion is on: a mistake in a dialplan lets callers' names run programs", "off",
@@ -192,6 +195,9 @@ func (d dialplan) takes(number string) bool {
 // contexts looks whether the dialplan hands calls over, and catches them.
 func (x *examiner) contexts(ctx context.Context) {
 	const fix = "dialplan/ringmaster.xml: dialplans/freeswitch/dialplan.xml; then: reloadxml"
+	if x.unseen("dialplan", "xml_locate") {
+		return
+	}
 	for name, entry := range map[string]string{"rm-inbound": "rm_entry=in", "rm-agents": "rm_entry=agent"} {
 		what := "context " + name
 		switch d, ok := x.dialplan(ctx, name); {
@@ -289,6 +295,9 @@ func (x *examiner) profile(ctx context.Context) {
 // music looks for the stream that callers hear when nobody said which.
 func (x *examiner) music(ctx context.Context) {
 	const what = "music"
+	if x.unseen(what, "local_stream") {
+		return
+	}
 	list := x.try(ctx, "local_stream", "show")
 	for line := range strings.Lines(list) {
 		if name, _, _ := strings.Cut(strings.TrimSpace(line), ","); name == defaultMusic || strings.HasPrefix(name, defaultMusic+"/") {

@@ -226,10 +226,23 @@ func TestDoctorOnALimitedUser(t *testing.T) {
 		<user id="link">`}},
 	})
 	cfg.User, cfg.Password = "rm@"+pbx.Domain, "limited"
-	rights := found(Examine(t.Context(), cfg), "rights")
-	if len(rights) != 1 || rights[0].Severity != orchestrator.SeverityError ||
-		!strings.Contains(rights[0].Found, "uuid_kill") || !strings.Contains(rights[0].Found, "events") || strings.Contains(rights[0].Found, "version") {
+	findings := Examine(t.Context(), cfg)
+	rights := found(findings, "rights")
+	if len(rights) != 2 || rights[0].Severity != orchestrator.SeverityError || rights[1].Severity != orchestrator.SeverityWarning {
+		t.Fatal(report(findings))
+	}
+	for _, word := range []string{"uuid_kill", "events", "sched_api", "originate"} {
+		if !strings.Contains(rights[0].Found, word) {
+			t.Errorf("%s is not missed in %s", word, rights[0].Found)
+		}
+	}
+	if strings.Contains(rights[0].Found, "version") || !strings.Contains(rights[1].Found, "user_exists, ") {
 		t.Errorf("%+v", rights)
+	}
+	for _, what := range []string{"phones", "music"} {
+		if f := found(findings, what); len(f) != 1 || f[0].Severity != orchestrator.SeverityNote || !strings.Contains(f[0].Found, "is refused") {
+			t.Errorf("what cannot be seen is called a fault: %+v", f)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ type guard struct {
 // encodeGuard arms a guard. FreeSWITCH counts whole seconds, so that it may fire
 // up to one early.
 func encodeGuard(cfg Config, channel, group, role string) order {
-	return api("guard", "sched_api", "+"+strconv.Itoa(int(cfg.guardFor/time.Second)), group,
+	return api("guard", "sched_api", delay(cfg.guardFor), group,
 		"uuid_transfer", channel, role, "XML", cfg.Fallback)
 }
 

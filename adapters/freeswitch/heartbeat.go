@@ -26,7 +26,7 @@ func encodeBeat(count int) []order {
 	group := func(n int) string { return "rm-alive-" + strconv.Itoa(n%2) }
 	return []order{
 		encodeUnguard(group(count)),
-		api("beat", "sched_api", "+"+strconv.Itoa(int(beatFor/time.Second)), group(count), "global_setvar", aliveVariable+"=no"),
+		api("beat", "sched_api", delay(beatFor), group(count), "global_setvar", aliveVariable+"=no"),
 		encodeUnguard(group(count + 1)),
 		encodeGlobal(aliveVariable, "yes"),
 	}

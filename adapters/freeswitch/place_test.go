@@ -41,6 +41,20 @@ const desks = 3
 // linkPassword is what the other switch logs in with.
 const linkPassword = "a password of another switch"
 
+// The user of the directory that may use on the event socket what doctor names,
+// and nothing else.
+const limitedUser, limitedPassword = "limited", "a password of a user with few rights"
+
+func addLimited(name, text string) string {
+	if name != "directory/default.xml" {
+		return text
+	}
+	return strings.Replace(text, `<user id="link">`, `<user id="`+limitedUser+`"><params>
+		<param name="esl-password" value="`+limitedPassword+`"/><param name="esl-allowed-events" value="`+strings.Join(subscribed, " ")+`"/>
+		<param name="esl-allowed-api" value="`+strings.Join(allowed(testConfig), " ")+`"/></params></user>
+		<user id="link">`, 1)
+}
+
 // epochs gives every adapter a newer one than the last.
 var epochs atomic.Uint64
 
@@ -92,7 +106,7 @@ func newPlace() (*place, error) {
 		return nil, err
 	}
 	pbx, err := lab.StartFreeSWITCH(ctx, lab.FreeSWITCHConfig{
-		TrunkContact: fmt.Sprintf("%s:%d", lab.CallerIP, port), LinkPassword: linkPassword, Qualify: 2 * time.Second,
+		TrunkContact: fmt.Sprintf("%s:%d", lab.CallerIP, port), LinkPassword: linkPassword, Qualify: 2 * time.Second, Edit: addLimited,
 	})
 	if err != nil {
 		return nil, err
