@@ -45,6 +45,11 @@ type Config struct {
 	// "/var/lib/freeswitch/recordings".
 	Recordings string
 
+	// Links are the trunks to other switches of ours ("gateway/link"), and Linked
+	// says that others have one to here. Examine looks at them, nobody else does.
+	Links  []string
+	Linked bool
+
 	// CreatesPerSecond caps the legs made per second; 0 is 40. 45 calls (90
 	// legs) a second were borne by two cores, 60 calls were not. CreateBurst is
 	// how many may be made at once; 0 is 10.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"ringmaster/orchestrator"
 )
@@ -43,6 +44,7 @@ func Examine(ctx context.Context, cfg Config) []orchestrator.Finding {
 	x.expansion(ctx)
 	x.contexts(ctx)
 	x.profile(ctx)
+	x.links(ctx)
 	x.phones(ctx)
 	x.music(ctx)
 	x.rivals(ctx)
@@ -115,11 +117,18 @@ func (x *examiner) way() {
 		x.warn(what, "in clear to "+host+": the password can be read on the way, and who has it owns the machine",
 			"a VPN, or a tunnel that ends on the PBX", "ssh -N -L 8021:127.0.0.1:8021 "+host+", and give Ringmaster esl://127.0.0.1:8021")
 	}
-	if x.cfg.Password == "ClueCon" {
-		x.fail("password", "it is ClueCon, which the whole world knows", "a secret",
-			"event_socket.conf.xml: password = the output of openssl rand -hex 32; then: reload mod_event_socket")
+	switch n := utf8.RuneCountInString(x.cfg.Password); {
+	case x.cfg.Password == "ClueCon":
+		x.fail("password", "it is ClueCon, which the whole world knows", "a secret", newPassword)
+	case n < shortPassword:
+		x.warn("password", fmt.Sprintf("it has %d characters: FreeSWITCH lets one guess as fast as one can send", n), "a long random one", newPassword)
 	}
 }
+
+const (
+	shortPassword = 12
+	newPassword   = "event_socket.conf.xml: password = the output of openssl rand -hex 32; then: reload mod_event_socket"
+)
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)

@@ -20,7 +20,7 @@ var commands = []string{
 // looks are those that only the doctor sends. Those of rivalModules are there
 // only if their module is.
 var (
-	looks        = []string{"fsctl", "local_stream", "module_exists", "user_data", "user_exists", "uuid_exists", "xml_locate"}
+	looks        = []string{"acl", "fsctl", "local_stream", "module_exists", "user_data", "user_exists", "uuid_exists", "xml_locate"}
 	rivalModules = map[string]string{"callcenter_config": "mod_callcenter", "fifo": "mod_fifo"}
 )
 

@@ -33,6 +33,16 @@ func (s settings) get(name string) (value string, set bool) {
 	return value, set
 }
 
+// all returns every value of a parameter that may stand several times.
+func (s settings) all(name string) (values []string) {
+	for _, p := range s.Params {
+		if strings.EqualFold(p.Name, name) {
+			values = append(values, p.Value)
+		}
+	}
+	return values
+}
+
 // on reports a parameter that FreeSWITCH reads as true.
 func (s settings) on(name string) bool {
 	v, _ := s.get(name)
@@ -78,19 +88,39 @@ func (x *examiner) socket(ctx context.Context) {
 		return
 	}
 	address, _ := c.Settings.get("listen-ip")
-	list, limited := c.Settings.get("apply-inbound-acl")
+	lists := c.Settings.all("apply-inbound-acl")
+	const safe = "event_socket.conf.xml: listen-ip = 127.0.0.1"
 	switch {
 	case isLoopback(address):
 		x.ok(what, address)
-	case limited && !strings.HasPrefix(list, "any_") && !strings.HasSuffix(list, "/0"):
-		x.warn(what, orDefault(address, "every address")+", for the list "+list+" only, in clear", "127.0.0.1 and a tunnel", "event_socket.conf.xml: listen-ip = 127.0.0.1"+reload)
-	case !limited:
-		x.warn(what, orDefault(address, "every address")+"; only this machine is let in, by FreeSWITCH's default", "127.0.0.1", "event_socket.conf.xml: listen-ip = 127.0.0.1"+reload)
-	default:
+	case len(lists) == 0:
+		x.warn(what, orDefault(address, "every address")+"; only this machine is let in, by FreeSWITCH's default", "127.0.0.1", safe+reload)
+	case !slices.ContainsFunc(lists, func(list string) bool { return !x.everybody(ctx, list) }): // Each of them has to let one in.
 		x.fail(what, orDefault(address, "every address")+", and everybody is let in: whoever has the password owns the machine", "127.0.0.1",
-			"event_socket.conf.xml: listen-ip = 127.0.0.1, apply-inbound-acl = loopback.auto"+reload)
+			safe+", apply-inbound-acl = loopback.auto"+reload)
+	default:
+		x.warn(what, orDefault(address, "every address")+", for the list "+strings.Join(lists, ", ")+" only, in clear", "127.0.0.1 and a tunnel", safe+reload)
 	}
 }
+
+// strangers are addresses that belong to nobody (RFC 5737), far apart.
+var strangers = []string{"192.0.2.77", "198.51.100.77", "203.0.113.77"}
+
+// everybody asks FreeSWITCH whether a list lets strangers in, however it is
+// written: a list of acl.conf.xml, a network, or one of FreeSWITCH's own.
+func (x *examiner) everybody(ctx context.Context, list string) bool {
+	if !listPattern.MatchString(list) {
+		return false // It is no name that could be asked about.
+	}
+	for _, s := range strangers {
+		if x.try(ctx, "acl", s, list) != "true" {
+			return false
+		}
+	}
+	return true
+}
+
+var listPattern = regexp.MustCompile(`^[A-Za-z0-9_.:/-]{1,80}$`)
 
 var figurePattern = regexp.MustCompile(`\d+`)
 
@@ -220,11 +250,30 @@ func (x *examiner) contexts(ctx context.Context) {
 	default:
 		x.ok(what, "guards and parks")
 	}
+	x.linked(ctx, fix)
 	what = "context " + x.cfg.Fallback
 	if d, ok := x.dialplan(ctx, x.cfg.Fallback); ok && d.takes(roleCaller) && d.takes(roleAgent) {
 		x.ok(what, "takes callers and agents")
 	} else {
 		x.fail(what, "is not there, or not for "+roleCaller+" and "+roleAgent+": while Ringmaster is away, callers are hung up on", "there", fix)
+	}
+}
+
+// linked looks for the context of calls from other switches, where there are
+// some.
+func (x *examiner) linked(ctx context.Context, fix string) {
+	const what = "context rm-link"
+	switch d, ok := x.dialplan(ctx, "rm-link"); {
+	case !ok && !x.cfg.Linked:
+		x.add(orchestrator.SeverityNote, what, "is not there: only needed with several switches", "", "")
+	case !ok:
+		x.fail(what, "is not there: calls that arrive on your other switches cannot reach phones here", "there", fix)
+	case !d.has("rm_entry=link", "set", "multiset") || !d.has("", "park"):
+		x.fail(what, "does not hand calls over", "set rm_entry=link, then park", fix)
+	case !d.has("", "sched_hangup", "sched_transfer"):
+		x.warn(what, "has no guard: while Ringmaster is away, callers wait in silence", "sched_hangup before park", fix)
+	default:
+		x.ok(what, "hands calls over, with a guard")
 	}
 }
 
@@ -234,62 +283,6 @@ func (x *examiner) dialplan(ctx context.Context, name string) (d dialplan, ok bo
 		return d, false
 	}
 	return d, xml.Unmarshal([]byte(text), &d) == nil
-}
-
-// profileSetting is a parameter of the SIP profile that breaks calls in a
-// quiet way.
-type profileSetting struct {
-	name, want string
-	severity   orchestrator.Severity
-	right      func(settings) bool
-	why        string
-}
-
-func on(name string) func(settings) bool { return func(s settings) bool { return s.on(name) } }
-
-func off(name string) func(settings) bool { return func(s settings) bool { return !s.on(name) } }
-
-var profileSettings = []profileSetting{
-	{"auth-calls", "true", orchestrator.SeverityError, func(s settings) bool { v, set := s.get("auth-calls"); return !set || isTrue(v) }, "whoever reaches the port can call"},
-	{"fire-transfer-events", "true", orchestrator.SeverityError, on("fire-transfer-events"), "transfers by a phone's own keys go unnoticed"},
-	{"all-reg-options-ping", "true", orchestrator.SeverityWarning, on("all-reg-options-ping"), "an unplugged phone counts as present until its registration ends"},
-	{"unregister-on-options-fail", "false", orchestrator.SeverityWarning, off("unregister-on-options-fail"), "a phone that comes back stays away until it registers again"},
-	{"hold-music", "local_stream://moh", orchestrator.SeverityWarning, func(s settings) bool { v, _ := s.get("hold-music"); return v != "" }, "whom an agent puts on hold hears nothing"},
-	{"inbound-bypass-media", "false", orchestrator.SeverityError, off("inbound-bypass-media"), "no music, prompts, digits or recordings"},
-	{"inbound-proxy-media", "false", orchestrator.SeverityError, off("inbound-proxy-media"), "no music, prompts, digits or recordings"},
-	{"disable-transfer", "false", orchestrator.SeverityWarning, off("disable-transfer"), "the transfer keys of phones do nothing"},
-}
-
-// profile looks at the SIP profile of the phones.
-func (x *examiner) profile(ctx context.Context) {
-	what := "SIP profile " + x.cfg.Profile
-	if text := x.try(ctx, "sofia", "status", "profile", x.cfg.Profile); !strings.Contains(text, x.cfg.Profile) {
-		x.fail(what, "is not running", "running", "sofia profile "+x.cfg.Profile+" start, or name the right one in Ringmaster's address (profile=)")
-		return
-	}
-	c, _ := x.file(ctx, "sofia.conf")
-	for _, p := range c.Profiles {
-		if p.Name != x.cfg.Profile {
-			continue
-		}
-		wrong := 0
-		for _, s := range profileSettings {
-			if !s.right(p.Settings) {
-				wrong++
-				value, set := p.Settings.get(s.name)
-				if !set {
-					value = "not set"
-				}
-				x.add(s.severity, what, s.name+" is "+value+": "+s.why, s.want, fmt.Sprintf("sip_profiles/%s.xml: <param name=%q value=%q/>; then: sofia profile %s restart",
-					p.Name, s.name, s.want, p.Name))
-			}
-		}
-		if wrong == 0 {
-			x.ok(what, "runs, every setting is right")
-		}
-		return
-	}
-	x.add(orchestrator.SeverityNote, what, "its settings cannot be seen: it is not among the files", "", "compare it with dialplans/freeswitch/sip_profile.xml")
 }
 
 // music looks for the stream that callers hear when nobody said which.

@@ -34,6 +34,7 @@ func report(findings []orchestrator.Finding) string {
 func TestDoctorIsContentWithTheShippedFiles(t *testing.T) {
 	p := atPlace(t)
 	cfg := p.config(t)
+	cfg.Links, cfg.Linked = []string{"gateway/link"}, true
 	findings := Examine(t.Context(), cfg)
 	for _, f := range findings {
 		if f.Severity == orchestrator.SeverityError || f.Severity == orchestrator.SeverityWarning {
@@ -43,7 +44,7 @@ func TestDoctorIsContentWithTheShippedFiles(t *testing.T) {
 	for _, what := range []string{
 		"way to the event socket", "event socket", "version", "where the event socket listens", "rights", "modules", "new legs per second",
 		"legs at once", "signs of life", "functions in texts", "context rm-inbound", "context rm-agents", "context rm-care", "context rm-fallback",
-		"SIP profile internal", "phones", "music", "other call distributors", "recording folder", "ringmaster", "time of a command",
+		"context rm-link", "SIP profile internal", "link gateway/link", "phones", "music", "other call distributors", "recording folder", "ringmaster", "time of a command",
 	} {
 		if len(found(findings, what)) == 0 {
 			t.Errorf("nothing was said about %q", what)
@@ -93,7 +94,8 @@ func spoilt(t *testing.T, spoil map[string][][2]string) (*lab.FreeSWITCH, Config
 
 func TestDoctorNamesEveryFault(t *testing.T) {
 	_, cfg := spoilt(t, map[string][][2]string{
-		"autoload_configs/event_socket.conf.xml": {{`name="listen-ip" value="127.0.0.1"`, `name="listen-ip" value="0.0.0.0"`}, {"loopback.auto", "any_v4.auto"}},
+		"autoload_configs/event_socket.conf.xml": {{`name="listen-ip" value="127.0.0.1"`, `name="listen-ip" value="0.0.0.0"`}, {"loopback.auto", "everyone"}},
+		"autoload_configs/acl.conf.xml":          {{"<network-lists>", `<network-lists><list name="everyone" default="allow"/>`}},
 		"autoload_configs/switch.conf.xml": {
 			{`name="max-sessions" value="3000"`, `name="max-sessions" value="100"`},
 			{`name="sessions-per-second" value="300"`, `name="sessions-per-second" value="30"`},
@@ -108,6 +110,12 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 			{`name="auth-calls" value="true"`, `name="auth-calls" value="false"`},
 			{`<param name="hold-music" value="local_stream://moh"/>`, ""},
 			{`name="inbound-bypass-media" value="false"`, `name="inbound-bypass-media" value="true"`},
+			{`name="apply-inbound-acl" value="rm-trunk"`, `name="apply-inbound-acl" value="everyone"`},
+			{`<param name="force-register-domain" value="$${domain}"/>`, ""},
+			{`<param name="force-register-db-domain" value="$${domain}"/>`, ""},
+			{`name="challenge-realm" value="$${domain}"`, `name="challenge-realm" value="auto_from"`},
+			{`<param name="ping-mean-interval" value="15"/>`, `<param name="ping-mean-interval" value="3600"/>`},
+			{`<param name="sip-user-ping-max" value="1"/>`, ""},
 		},
 		"directory/default.xml": {
 			{`sofia/internal/${dialed_user}%${dialed_domain}`, `${sofia_contact(${dialed_user}@${dialed_domain})}`},
@@ -115,11 +123,11 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 			{`<param name="allow-empty-password" value="false"/>`, ""},
 		},
 		"dialplan/ringmaster.xml": {
-			{`<context name="rm-inbound">`, `<context name="somewhere">`}, {`rm_entry=agent`, `x=y`},
+			{`<context name="rm-inbound">`, `<context name="somewhere">`}, {`<context name="rm-link">`, `<context name="unlinked">`}, {`rm_entry=agent`, `x=y`},
 			{`<context name="rm-fallback">`, `<context name="nowhere">`}, {`sched_transfer`, `log`},
 		},
 	})
-	cfg.Recordings = "/dev/null/recordings"
+	cfg.Recordings, cfg.Links, cfg.Linked = "/dev/null/recordings", []string{"gateway/link", "gateway/nowhere", "PJSIP/x"}, true
 	findings := Examine(t.Context(), cfg)
 	errors, warnings := orchestrator.SeverityError, orchestrator.SeverityWarning
 	for _, want := range []struct {
@@ -140,6 +148,15 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 		{errors, "SIP profile internal", "auth-calls is false", "sip_profiles/internal.xml"},
 		{warnings, "SIP profile internal", "hold-music is not set", "sip_profiles/internal.xml"},
 		{errors, "SIP profile internal", "inbound-bypass-media is true", "sip_profiles/internal.xml"},
+		{errors, "SIP profile internal", "apply-inbound-acl is everyone, which lets everybody in", "a list rm-trunk"},
+		{warnings, "SIP profile internal", "force-register-domain is not set", `value="rm.lab"/>`},
+		{warnings, "SIP profile internal", "force-register-db-domain is not set", `value="rm.lab"/>`},
+		{warnings, "SIP profile internal", "challenge-realm is auto_from", `value="rm.lab"/>`},
+		{warnings, "SIP profile internal", "ping-mean-interval is 3600", `value="15"/>`},
+		{warnings, "SIP profile internal", "sip-user-ping-max is not set", `value="1"/>`},
+		{errors, "link gateway/nowhere", "there is no such gateway", "link.xml"},
+		{errors, "link PJSIP/x", "not of the form gateway/name", "trunk in Ringmaster"},
+		{errors, "context rm-link", "is not there", "dialplan/ringmaster.xml"},
 		{errors, "phones", "user/9999: not in the directory of rm.lab", "directory"},
 		{errors, "phones", "user/1001, user/1002: cannot be rung", "dial-string"},
 		{warnings, "phones", "user/1001, user/1002: what they dial", "user_context = rm-agents"},
@@ -188,6 +205,28 @@ func TestDoctorSeesTheRunningSwitch(t *testing.T) {
 	}
 }
 
+// What FreeSWITCH says of a trunk to another switch.
+func TestDoctorLooksAtLinks(t *testing.T) {
+	for status, want := range map[string]orchestrator.Severity{
+		"<state>NOREG</state><status>UP</status>": orchestrator.SeverityOK, "<state>REGED</state><status>UP</status>": orchestrator.SeverityOK,
+		"<state>NOREG</state><status>DOWN</status>": orchestrator.SeverityWarning, "<state>FAIL_WAIT</state><status>UP</status>": orchestrator.SeverityWarning,
+		"</gateway>": orchestrator.SeverityNote,
+	} {
+		f := newFake(t)
+		f.on("sofia", func(args string) string {
+			if args != "xmlstatus gateway to-west" {
+				return noPhones
+			}
+			return `<?xml version="1.0" encoding="ISO-8859-1"?>` + "\n  <gateway>\n<name>to-west</name>" + status + "</gateway>"
+		})
+		cfg := f.config()
+		cfg.Links = []string{"gateway/to-west"}
+		if links := found(Examine(t.Context(), cfg), "link gateway/to-west"); len(links) != 1 || links[0].Severity != want {
+			t.Errorf("%s: %+v, want %s", status, links, want)
+		}
+	}
+}
+
 func TestDoctorAtTheDoor(t *testing.T) {
 	p := atPlace(t)
 	good := p.config(t)
@@ -208,12 +247,26 @@ func TestDoctorAtTheDoor(t *testing.T) {
 			t.Errorf("%s: %+v", name, last)
 		}
 	}
+	f := newFake(t) // In FreeSWITCH's own words.
+	f.greet("Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n")
+	if findings := Examine(t.Context(), f.config()); len(findings) == 0 || !strings.Contains(findings[len(findings)-1].Found, "refuses this address") ||
+		!strings.Contains(findings[len(findings)-1].Fix, "apply-inbound-acl = loopback.auto, or a list of acl.conf.xml") {
+		t.Errorf("not on the list: %s", report(findings))
+	}
 	cfg := good
 	cfg.Password, cfg.Address = "ClueCon", "192.0.2.1:8021"
 	x := &examiner{cfg: cfg}
 	x.way()
 	if len(x.findings) != 2 || x.findings[0].Severity != orchestrator.SeverityWarning || x.findings[1].Severity != orchestrator.SeverityError {
 		t.Errorf("the known password in clear: %+v", x.findings)
+	}
+	for password, want := range map[string]int{"eleven-long": 2, "twelve-longer": 1, "äöüäöüäöüäöü": 1} {
+		cfg.Password = password
+		x = &examiner{cfg: cfg}
+		x.way()
+		if len(x.findings) != want {
+			t.Errorf("%q: %+v", password, x.findings)
+		}
 	}
 }
 

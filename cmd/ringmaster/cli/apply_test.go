@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"ringmaster/api/gen"
@@ -75,4 +76,27 @@ func passwordsApplied(t *testing.T, file string) map[string]string {
 		t.Fatal(err, out)
 	}
 	return sent
+}
+
+// doctor looks at a switch's trunks to the others, and knows who has one to it.
+func TestDoctorKnowsTheLinks(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "center.yaml")
+	write(t, file, `switches:
+  - { id: a, name: A, type: asterisk, url: "http://127.0.0.1:8088/ari", password: x, links: [{ to: f, trunk: PJSIP/to-f }] }
+  - { id: f, name: F, type: freeswitch, url: "esl://127.0.0.1:8021?domain=pbx.example", password: x, links: [{ to: g, trunk: gateway/to-g }] }
+  - { id: g, name: G, type: freeswitch, url: "esl://127.0.0.2:8021?domain=pbx.example", password: x }
+`)
+	f, err := readCenter(nil, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, found := ofFile(f.Change)
+	if len(all) != 3 || len(found) != 0 {
+		t.Fatal(all, found)
+	}
+	for i, want := range []patient{{links: []string{"PJSIP/to-f"}}, {links: []string{"gateway/to-g"}, linked: true}, {linked: true}} {
+		if !slices.Equal(all[i].links, want.links) || all[i].linked != want.linked {
+			t.Errorf("%s: %v, %v", all[i].id, all[i].links, all[i].linked)
+		}
+	}
 }

@@ -19,6 +19,8 @@ type patient struct {
 	url, user string
 	password  string
 	endpoints []string
+	links     []string // trunks to other switches
+	linked    bool     // others have one to here
 }
 
 // passwords are where they come from when no file has them: never from the
@@ -50,7 +52,7 @@ func (p patient) examine(ctx context.Context) []orchestrator.Finding {
 			Severity: orchestrator.SeverityError, What: "configuration", Found: err.Error(), Fix: "correct this switch's url in Ringmaster",
 		}}
 	}
-	cfg.ID, cfg.User, cfg.Password, cfg.Endpoints = id, p.user, p.password, p.endpoints
+	cfg.ID, cfg.User, cfg.Password, cfg.Endpoints, cfg.Links, cfg.Linked = id, p.user, p.password, p.endpoints, p.links, p.linked
 	return freeswitch.Examine(ctx, cfg)
 }
 
@@ -95,6 +97,7 @@ func ofFile(change gen.ConfigurationChange) (all []patient, found []orchestrator
 			continue // A simulated switch has nothing to look at.
 		}
 		p := patient{id: s.ID, kind: s.Type, url: s.URL, user: s.Username, password: passwordOf(s), endpoints: endpointsOf(change, s.ID)}
+		p.links, p.linked = linksOf(*change.Switches, s.ID)
 		if p.url == "" || p.password == "" {
 			found = append(found, orchestrator.Finding{
 				Severity: orchestrator.SeverityWarning, What: s.ID, Found: "no url and password in the file", Fix: "add them, or set " + variable,
@@ -116,4 +119,17 @@ func endpointsOf(c gen.ConfigurationChange, sw string) (endpoints []string) {
 		}
 	}
 	return endpoints
+}
+
+// linksOf are a switch's trunks to others, and whether others have one to it.
+func linksOf(switches []gen.Switch, id string) (trunks []string, linked bool) {
+	for _, s := range switches {
+		for _, l := range s.Links {
+			if s.ID == id {
+				trunks = append(trunks, l.Trunk)
+			}
+			linked = linked || l.To == id
+		}
+	}
+	return trunks, linked
 }
