@@ -96,6 +96,7 @@ type book struct {
 	devices map[string]device
 	users   map[string]string // channel to device
 	busy    map[string]int    // device to its channels
+	late    uint64            // events older than what was known of their leg
 	// outbox is what commands have to tell; the session sends it in order with
 	// what the events tell.
 	outbox []orchestrator.Event

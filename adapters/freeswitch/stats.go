@@ -21,7 +21,7 @@ type Stats struct {
 	Sessions   uint64            // times the switch was synced after connecting
 	Losses     uint64            // times it was lost
 	Events     map[string]uint64 // received, by name; at most 128 names, the rest is "other"
-	Unknown    uint64            // of names nothing is done about
+	Unknown    uint64            // messages of kinds that nothing is done about
 	Garbled    uint64            // could not be decoded
 	Overloads  uint64            // dials turned away by the rate cap
 	CreateRate float64           // legs per second allowed now

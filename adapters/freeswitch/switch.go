@@ -119,7 +119,7 @@ func (s *Switch) Stats() Stats {
 	out.Connected, out.Superseded = s.state == linkUp, s.state == linkSuperseded
 	s.mu.Unlock()
 	s.book.mu.Lock()
-	out.Legs = len(s.book.live)
+	out.Legs, out.Late = len(s.book.live), s.book.late
 	s.book.mu.Unlock()
 	return out
 }

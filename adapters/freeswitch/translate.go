@@ -51,6 +51,9 @@ func (b *book) apply(e *event, now time.Time) (out []orchestrator.Event, todo []
 	// An event older than what is known says nothing about the state any more.
 	stale := e.sequence() != 0 && e.sequence() < l.sequence
 	l.sequence = max(l.sequence, e.sequence())
+	if stale {
+		b.late++
+	}
 	told, todo := b.about(l, e, now, stale)
 	return append(out, told...), todo
 }

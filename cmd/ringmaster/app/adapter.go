@@ -16,12 +16,19 @@ type adapter interface {
 	stats() switchStats
 }
 
-// switchStats is what every kind of adapter counts.
+// switchStats is what an adapter knows of itself. Counts are those of its kind,
+// which only grow.
 type switchStats struct {
-	Connected, Superseded      bool
-	Legs                       int
-	Losses, Overloads, Unknown uint64
-	CreateRate                 float64
+	Connected, Superseded bool
+	Legs                  int
+	CreateRate            float64
+	Counts                []count
+}
+
+// count is one figure for /metrics.
+type count struct {
+	name, help string
+	n          uint64
 }
 
 // asteriskSwitch and freeswitchSwitch tell their counts alike.
@@ -30,14 +37,39 @@ type (
 	freeswitchSwitch struct{ *freeswitch.Switch }
 )
 
-func (s asteriskSwitch) stats() switchStats {
-	n := s.Stats()
-	return switchStats{Connected: n.Connected, Superseded: n.Superseded, Legs: n.Legs, Losses: n.Losses, Overloads: n.Overloads, Unknown: n.Unknown, CreateRate: n.CreateRate}
+func (s asteriskSwitch) stats() switchStats { return asteriskStats(s.Stats()) }
+
+func (s freeswitchSwitch) stats() switchStats { return freeswitchStats(s.Stats()) }
+
+func asteriskStats(n asterisk.Stats) switchStats {
+	return switchStats{
+		Connected: n.Connected, Superseded: n.Superseded, Legs: n.Legs, CreateRate: n.CreateRate,
+		Counts: append(shared(n.Sessions, n.Losses, n.Overloads, n.Unknown, n.Garbled, n.HealedEnds, n.ChoresLost),
+			count{"orphans_shut", "Empty bridges that were left behind and removed.", n.OrphansShut}),
+	}
 }
 
-func (s freeswitchSwitch) stats() switchStats {
-	n := s.Stats()
-	return switchStats{Connected: n.Connected, Superseded: n.Superseded, Legs: n.Legs, Losses: n.Losses, Overloads: n.Overloads, Unknown: n.Unknown, CreateRate: n.CreateRate}
+func freeswitchStats(n freeswitch.Stats) switchStats {
+	return switchStats{
+		Connected: n.Connected, Superseded: n.Superseded, Legs: n.Legs, CreateRate: n.CreateRate,
+		Counts: append(shared(n.Sessions, n.Losses, n.Overloads, n.Unknown, n.Garbled, n.HealedEnds, n.ChoresLost),
+			count{"redials", "Command connections opened again.", n.Redials},
+			count{"misspelt_dials", "Dials refused as FreeSWITCH refuses what it cannot read.", n.Misspelt},
+			count{"late_events", "Events of a leg that came after newer ones.", n.Late}),
+	}
+}
+
+// shared are the counts that every kind of adapter has.
+func shared(sessions, losses, overloads, unknown, garbled, healed, chores uint64) []count {
+	return []count{
+		{"sessions", "Times the switch was read after connecting.", sessions},
+		{"losses", "Times the switch was lost.", losses},
+		{"overloads", "Dials turned away by the rate cap.", overloads},
+		{"unknown_events", "Events nothing is done about.", unknown},
+		{"garbled_events", "Events that could not be read.", garbled},
+		{"healed_ends", "Ends of legs that no event told and that were found by asking.", healed},
+		{"chores_lost", "Orders of the adapter itself that were skipped because too many waited.", chores},
+	}
 }
 
 // newAdapter makes the adapter that reaches a switch.

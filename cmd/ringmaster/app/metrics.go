@@ -142,15 +142,20 @@ func (c *centre) tellSwitches(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(desc, kind, v, string(c.tenant), id)
 	}
 	for id, st := range c.switches.stats() {
-		up := 0.0
-		if st.Connected {
-			up = 1
-		}
-		send("ringmaster_switch_connected", "1 while the switch is heard.", prometheus.GaugeValue, up, string(id))
-		send("ringmaster_switch_legs", "Legs of ours on the switch.", prometheus.GaugeValue, float64(st.Legs), string(id))
-		send("ringmaster_switch_losses_total", "Times the switch was lost.", prometheus.CounterValue, float64(st.Losses), string(id))
-		send("ringmaster_switch_overloads_total", "Dials turned away by the rate cap.", prometheus.CounterValue, float64(st.Overloads), string(id))
-		send("ringmaster_switch_dial_rate", "Dials a second allowed now; it falls when the switch answers slowly.", prometheus.GaugeValue, st.CreateRate, string(id))
-		send("ringmaster_switch_unknown_events_total", "Events nothing is done about.", prometheus.CounterValue, float64(st.Unknown), string(id))
+		tellSwitch(st, string(id), send)
+	}
+}
+
+// tellSwitch sends the figures of one switch.
+func tellSwitch(st switchStats, id string, send func(name, help string, kind prometheus.ValueType, v float64, id string)) {
+	up := 0.0
+	if st.Connected {
+		up = 1
+	}
+	send("ringmaster_switch_connected", "1 while the switch is heard.", prometheus.GaugeValue, up, id)
+	send("ringmaster_switch_legs", "Legs of ours on the switch.", prometheus.GaugeValue, float64(st.Legs), id)
+	send("ringmaster_switch_dial_rate", "Dials a second allowed now; it falls when the switch answers slowly.", prometheus.GaugeValue, st.CreateRate, id)
+	for _, n := range st.Counts {
+		send("ringmaster_switch_"+n.name+"_total", n.help, prometheus.CounterValue, float64(n.n), id)
 	}
 }
