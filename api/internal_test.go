@@ -31,6 +31,26 @@ func TestObjectsComeBackFromTheAPIAsTheyWent(t *testing.T) {
 	})
 }
 
+// TestCapabilitiesAreShownAsTheyAre: on the wire they are what the port has,
+// field by field.
+func TestCapabilitiesAreShownAsTheyAre(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		can := rapid.Make[orchestrator.Capabilities]().Draw(t, "capabilities")
+		can.Kind = "asterisk"
+		var port, shown map[string]any
+		for into, what := range map[*map[string]any]any{&port: can, &shown: capabilitiesToAPI(can)} {
+			text, err := json.Marshal(what)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(text, into); err != nil {
+				t.Fatal(err)
+			}
+		}
+		same(t, port, shown)
+	})
+}
+
 func roundTrip[D, A any](sec section[D, A]) func(*testing.T) {
 	return func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {

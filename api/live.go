@@ -44,7 +44,21 @@ func liveToAPI(l orchestrator.Live) gen.Live {
 }
 
 func liveSwitchToAPI(s orchestrator.LiveSwitch) gen.LiveSwitch {
-	return gen.LiveSwitch{Switch: string(s.Switch), Attached: s.Attached, Since: s.Since.UTC(), Reason: s.Reason}
+	return gen.LiveSwitch{
+		Switch: string(s.Switch), Attached: s.Attached, Since: s.Since.UTC(), Reason: s.Reason, Capabilities: capabilitiesToAPI(s.Capabilities),
+	}
+}
+
+func capabilitiesToAPI(c orchestrator.Capabilities) *gen.Capabilities {
+	if c.Kind == "" { // no adapter runs
+		return nil
+	}
+	return &gen.Capabilities{
+		Kind: c.Kind, Version: c.Version, EarlyBridge: c.EarlyBridge, AsksAttended: c.AsksAttended, TalksWhileAsked: c.TalksWhileAsked,
+		ExactEndedBy: c.ExactEndedBy, Recording: c.Recording, Supervision: c.Supervision, StereoFile: c.StereoFile,
+		RecordsEveryAgent: c.RecordsEveryAgent, ListsRecordings: c.ListsRecordings, DetectsMachine: c.DetectsMachine,
+		JoinGapMs: int64(c.JoinGap), FallsBackAlone: c.FallsBackAlone,
+	}
 }
 
 func liveQueueToAPI(q orchestrator.LiveQueue) gen.LiveQueue {

@@ -35,46 +35,6 @@ type Switch interface {
 	Resync()
 }
 
-// Capabilities is what a switch can and cannot do. A difference between
-// switches is a field here, never a surprise: the API shows them, doctor
-// explains them and the conformance suite holds each switch to its own.
-type Capabilities struct {
-	Kind    string `json:"kind"`    // "asterisk", "freeswitch", "simulated"
-	Version string `json:"version"` // as the switch tells it
-
-	// EarlyBridge: legs can be connected before they are answered.
-	EarlyBridge bool `json:"early_bridge"`
-	// ControlsRinging: a dialled leg is ours while it rings, not only once it
-	// is answered.
-	ControlsRinging bool `json:"controls_ringing"`
-	// AsksAttended: attended transfers are asked for (TransferAsked); otherwise
-	// they have happened (TransferHappened).
-	AsksAttended bool `json:"asks_attended"`
-	// TalksWhileAsked: both talk on while a blind transfer waits for our word.
-	TalksWhileAsked bool `json:"talks_while_asked"`
-	// ExactEndedBy: LegEnded.By is the switch's word, not inferred.
-	ExactEndedBy bool `json:"exact_ended_by"`
-	// Recording, Supervision: the actions of that name work.
-	Recording   bool `json:"recording"`
-	Supervision bool `json:"supervision"`
-	// StereoFile: a recording is one file of two channels, not two files.
-	StereoFile bool `json:"stereo_file"`
-	// RecordsEveryAgent: what the leg hears stays in its recording when it is
-	// joined with another; otherwise that side may fall silent from then on.
-	RecordsEveryAgent bool `json:"records_every_agent"`
-	// ListsRecordings: running recordings are found again after a restart of
-	// ours, in SnapshotLeg.Recordings.
-	ListsRecordings bool `json:"lists_recordings"`
-	// DetectsMachine: DetectMachine works.
-	DetectsMachine bool `json:"detects_machine"`
-	// JoinGap is about how long two who talk are silent when a third joins.
-	JoinGap Millis `json:"join_gap_ms"`
-	// FallsBackAlone: calls that arrive while nobody controls the switch, and
-	// those in our care that nobody adopts, go to the dialplan's fallback.
-	// False: only those that arrive do.
-	FallsBackAlone bool `json:"falls_back_alone"`
-}
-
 // Snapshot is what a switch carries at one instant, as far as it concerns us.
 type Snapshot struct {
 	Legs      []SnapshotLeg

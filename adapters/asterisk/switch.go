@@ -83,9 +83,17 @@ func (s *Switch) ID() orchestrator.SwitchID { return s.cfg.ID }
 func (s *Switch) Capabilities() orchestrator.Capabilities {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	can := Capable()
+	can.Version = s.version
+	return can
+}
+
+// Capable is what every Asterisk that is new enough can do, for whoever must
+// tell it without one at hand.
+func Capable() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
-		Kind: "asterisk", Version: s.version,
-		EarlyBridge: true, ControlsRinging: true, AsksAttended: true, TalksWhileAsked: true,
+		Kind:        "asterisk",
+		EarlyBridge: true, AsksAttended: true, TalksWhileAsked: true,
 		Recording: true, ListsRecordings: true, Supervision: true, DetectsMachine: true,
 	}
 }

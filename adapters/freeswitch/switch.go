@@ -74,8 +74,16 @@ func (s *Switch) ID() orchestrator.SwitchID { return s.cfg.ID }
 func (s *Switch) Capabilities() orchestrator.Capabilities {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	can := Capable()
+	can.Version = s.version
+	return can
+}
+
+// Capable is what every FreeSWITCH that is new enough can do, for whoever must
+// tell it without one at hand.
+func Capable() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
-		Kind: "freeswitch", Version: s.version,
+		Kind:         "freeswitch",
 		ExactEndedBy: true, FallsBackAlone: true,
 		Recording: true, Supervision: true, StereoFile: true, RecordsEveryAgent: true, ListsRecordings: true,
 		JoinGap: joinGap,

@@ -1069,6 +1069,79 @@ type CallVisit struct {
 	WaitedMs int64 `json:"waited_ms,omitempty,omitzero"`
 }
 
+// Capabilities What a switch can and cannot do; absent while Ringmaster does not run it. `ringmaster doctor` says in words what each one that is missing means.
+type Capabilities struct {
+	// AsksAttended An attended transfer by a phone's key is asked for; otherwise it has happened.
+	//
+	// Example: true
+	AsksAttended bool `json:"asks_attended"`
+
+	// DetectsMachine Answering machines are told from people.
+	//
+	// Example: true
+	DetectsMachine bool `json:"detects_machine"`
+
+	// EarlyBridge Two can be connected before they are answered.
+	//
+	// Example: true
+	EarlyBridge bool `json:"early_bridge"`
+
+	// ExactEndedBy Who ended a leg is the switch's word, not inferred.
+	//
+	// Example: false
+	ExactEndedBy bool `json:"exact_ended_by"`
+
+	// FallsBackAlone Callers who wait go to the fallback of the dialplan when nobody takes care of them; otherwise only new calls do.
+	//
+	// Example: false
+	FallsBackAlone bool `json:"falls_back_alone"`
+
+	// JoinGapMs About how long two who talk are silent when a third joins.
+	//
+	// Example: 0
+	JoinGapMs int64 `json:"join_gap_ms"`
+
+	// Kind `asterisk`, `freeswitch` or `simulated`.
+	//
+	// Example: asterisk
+	Kind string `json:"kind"`
+
+	// ListsRecordings Recordings go on through a restart of Ringmaster.
+	//
+	// Example: true
+	ListsRecordings bool `json:"lists_recordings"`
+
+	// Recording Calls can be recorded.
+	//
+	// Example: true
+	Recording bool `json:"recording"`
+
+	// RecordsEveryAgent Every agent of a call is sure to be in its recording.
+	//
+	// Example: false
+	RecordsEveryAgent bool `json:"records_every_agent"`
+
+	// StereoFile A recording is one file of two channels, not two files.
+	//
+	// Example: false
+	StereoFile bool `json:"stereo_file"`
+
+	// Supervision Supervisors can listen, whisper and barge.
+	//
+	// Example: true
+	Supervision bool `json:"supervision"`
+
+	// TalksWhileAsked Both talk on while a blind transfer waits for the answer.
+	//
+	// Example: true
+	TalksWhileAsked bool `json:"talks_while_asked"`
+
+	// Version As the switch tells it; empty before the first connection.
+	//
+	// Example: 22.10.1
+	Version string `json:"version"`
+}
+
 // Check One thing that was looked at.
 type Check struct {
 	// Detail What is wrong.
@@ -1690,6 +1763,9 @@ type LiveSwitch struct {
 	//
 	// Example: true
 	Attached bool `json:"attached"`
+
+	// Capabilities What a switch can and cannot do; absent while Ringmaster does not run it. `ringmaster doctor` says in words what each one that is missing means.
+	Capabilities *Capabilities `json:"capabilities,omitempty"`
 
 	// Reason Why we do not hear it.
 	//

@@ -44,11 +44,16 @@ func (r *Runner) enter(ctx context.Context, m message) error {
 	return errBusy
 }
 
-// Live is the floor now.
+// Live is the floor now, with what the switches at hand can do.
 func (r *Runner) Live(ctx context.Context) (o.Live, error) {
 	var live o.Live
-	err := r.look(ctx, func(f *floor.Floor, at time.Time) { live = f.Live(at) })
-	return live, err
+	if err := r.look(ctx, func(f *floor.Floor, at time.Time) { live = f.Live(at) }); err != nil {
+		return live, err
+	}
+	for i := range live.Switches {
+		live.Switches[i].Capabilities = r.switches.capabilities(live.Switches[i].Switch)
+	}
+	return live, nil
 }
 
 // Explain says why a call that is here is where it is; false for one that is not.

@@ -48,6 +48,14 @@ func (s *switches) of(id o.SwitchID) o.Switch {
 	return nil
 }
 
+// capabilities are those of a switch at hand, zero for one that is not.
+func (s *switches) capabilities(id o.SwitchID) o.Capabilities {
+	if sw := s.of(id); sw != nil {
+		return sw.Capabilities()
+	}
+	return o.Capabilities{}
+}
+
 func (s *switches) resync() {
 	s.lock.RLock()
 	defer s.lock.RUnlock()

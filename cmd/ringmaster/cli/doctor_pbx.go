@@ -44,7 +44,8 @@ func passwordOf(s gen.Switch) string {
 func (p patient) examine(ctx context.Context) []orchestrator.Finding {
 	id := orchestrator.SwitchID(p.id)
 	if p.kind == gen.SwitchTypeAsterisk {
-		return asterisk.Examine(ctx, asterisk.Config{ID: id, URL: p.url, User: p.user, Password: p.password, Endpoints: p.endpoints})
+		found := asterisk.Examine(ctx, asterisk.Config{ID: id, URL: p.url, User: p.user, Password: p.password, Endpoints: p.endpoints})
+		return append(found, lacking(asterisk.Capable())...)
 	}
 	cfg, err := freeswitch.ReadURL(p.url)
 	if err != nil {
@@ -53,7 +54,16 @@ func (p patient) examine(ctx context.Context) []orchestrator.Finding {
 		}}
 	}
 	cfg.ID, cfg.User, cfg.Password, cfg.Endpoints, cfg.Links, cfg.Linked = id, p.user, p.password, p.endpoints, p.links, p.linked
-	return freeswitch.Examine(ctx, cfg)
+	return append(freeswitch.Examine(ctx, cfg), lacking(freeswitch.Capable())...)
+}
+
+// lacking is what nothing can be done about on this kind of PBX, and what it
+// means: good to know before it is met in a call.
+func lacking(can orchestrator.Capabilities) (found []orchestrator.Finding) {
+	for _, l := range can.Lacks() {
+		found = append(found, orchestrator.Finding{Severity: orchestrator.SeverityNote, What: "cannot " + l.Capability, Found: l.Means})
+	}
+	return found
 }
 
 // patients lists the PBXs to look at, and what is wrong with the file. named
