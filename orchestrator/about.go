@@ -106,8 +106,6 @@ func EventLeg(e Event) LegID {
 		return e.Leg
 	case TransferHappened:
 		return e.Leg
-	case LegReplaced:
-		return e.Old
 	case LegReleased:
 		return e.Leg
 	case LegEnded:

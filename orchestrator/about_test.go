@@ -32,7 +32,7 @@ func TestLegOfEverything(t *testing.T) {
 		o.LegOffered{Leg: leg}, o.LegRinging{Leg: leg}, o.LegEarly{Leg: leg}, o.LegUp{Leg: leg}, o.LegHold{Leg: leg},
 		o.LegUnhold{Leg: leg}, o.Digit{Leg: leg}, o.Joined{Leg: leg}, o.Left{Leg: leg}, o.PlayDone{Leg: leg},
 		o.RecordingStarted{Leg: leg}, o.RecordingDone{Leg: leg}, o.MachineDetected{Leg: leg}, o.VariableRead{Leg: leg},
-		o.TransferAsked{Leg: leg}, o.TransferHappened{Leg: leg}, o.LegReplaced{Old: leg}, o.LegReleased{Leg: leg},
+		o.TransferAsked{Leg: leg}, o.TransferHappened{Leg: leg}, o.LegReleased{Leg: leg},
 		o.LegEnded{Leg: leg}, o.CommandDone{Leg: leg},
 	}
 	for _, e := range events {

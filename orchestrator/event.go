@@ -127,16 +127,15 @@ type (
 	// whose Capabilities.AsksAttended is false. The fields are TransferAsked's.
 	// With a Peer, Party has taken the place of Consult in its bridge (Left and
 	// Joined are told); without one Party is alone, in our care. Leg and
-	// Consult are still to be hung up.
+	// Consult are still to be hung up. No leg changes its id in any transfer:
+	// a switch asks first (TransferAsked), or says here which legs are joined
+	// now, so there is no event of a leg that goes on as another.
 	TransferHappened struct {
 		Leg, Party LegID
 		Target     string
 		Consult    LegID
 		Peer       LegID
 	}
-	// LegReplaced is a leg that goes on under another id, after the switch put
-	// one connection in the place of another (SIP Replaces).
-	LegReplaced struct{ Old, New LegID }
 	// LegReleased is a leg given back to the dialplan: alive, not ours.
 	LegReleased struct{ Leg LegID }
 	// LegEnded is the end of a leg. Cause is Q.850, SIP the response code
@@ -222,7 +221,6 @@ func (MachineDetected) event()  {}
 func (VariableRead) event()     {}
 func (TransferAsked) event()    {}
 func (TransferHappened) event() {}
-func (LegReplaced) event()      {}
 func (LegEnded) event()         {}
 func (EndpointChanged) event()  {}
 func (CommandDone) event()      {}

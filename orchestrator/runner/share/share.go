@@ -117,10 +117,7 @@ func (s *Shared) hand(ctx context.Context, e o.Event) {
 		return // of a tenant that is not here any more
 	}
 	v.tell(e)
-	switch e := e.(type) {
-	case o.LegReplaced:
-		delete(s.owner, e.Old)
-		s.owner[e.New] = v
+	switch e.(type) {
 	case o.LegEnded, o.LegReleased:
 		delete(s.owner, leg)
 	}
