@@ -45,7 +45,7 @@ func liveToAPI(l orchestrator.Live) gen.Live {
 
 func liveSwitchToAPI(s orchestrator.LiveSwitch) gen.LiveSwitch {
 	return gen.LiveSwitch{
-		Switch: string(s.Switch), Attached: s.Attached, Since: s.Since.UTC(), Reason: s.Reason, Capabilities: capabilitiesToAPI(s.Capabilities),
+		Switch: string(s.Switch), Attached: s.Attached, Since: s.Since.UTC(), Reason: s.Reason, Overloaded: s.Overloaded, Capabilities: capabilitiesToAPI(s.Capabilities),
 	}
 }
 

@@ -59,6 +59,7 @@ var deedDecoders = map[string]func(json.RawMessage) (Deed, error){ //nolint:goch
 	"switch_attached":  decodeAs[SwitchAttached],
 	"switch_detached":  decodeAs[SwitchDetached],
 	"endpoint_noted":   decodeAs[EndpointNoted],
+	"overload_noted":   decodeAs[OverloadNoted],
 	"call_arrived":     decodeAs[CallArrived],
 	"call_refused":     decodeAs[CallRefused],
 	"node_entered":     decodeAs[NodeEntered],
@@ -115,6 +116,8 @@ func FactName(d Deed) string { //nolint:funlen // a line per fact
 		return "switch_detached"
 	case EndpointNoted:
 		return "endpoint_noted"
+	case OverloadNoted:
+		return "overload_noted"
 	case CallArrived:
 		return "call_arrived"
 	case CallRefused:
@@ -209,6 +212,7 @@ func (ConfigApplied) deed()   {}
 func (SwitchAttached) deed()  {}
 func (SwitchDetached) deed()  {}
 func (EndpointNoted) deed()   {}
+func (OverloadNoted) deed()   {}
 func (CallArrived) deed()     {}
 func (CallRefused) deed()     {}
 func (NodeEntered) deed()     {}

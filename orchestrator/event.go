@@ -47,7 +47,8 @@ type (
 		SIPCall  string // SIP Call-ID, "" when unknown
 	}
 	// SwitchOverloaded is a switch past what it can carry, or (Over false) fit
-	// again. Calls go on; new dials are refused by the adapter meanwhile.
+	// again. Calls go on; new dials are refused by the adapter meanwhile. While
+	// it lasts it is told again after every snapshot, which does not hold it.
 	SwitchOverloaded struct {
 		Switch SwitchID
 		Over   bool

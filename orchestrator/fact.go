@@ -34,6 +34,13 @@ type (
 		Reachable bool     `json:"reachable"`
 		InUse     bool     `json:"in_use"`
 	}
+	// OverloadNoted is a switch past what it can carry, or fit again. A switch
+	// that is detached is not taken for overloaded any more.
+	OverloadNoted struct {
+		Switch SwitchID `json:"switch"`
+		Over   bool     `json:"over"`
+		Reason string   `json:"reason,omitempty"`
+	}
 )
 
 // Facts about calls.

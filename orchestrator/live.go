@@ -19,6 +19,8 @@ type LiveSwitch struct {
 	Attached bool      `json:"attached"`
 	Since    time.Time `json:"since"`
 	Reason   string    `json:"reason,omitempty"` // of being lost
+	// Overloaded: it is past what it can carry and refuses dials.
+	Overloaded bool `json:"overloaded"`
 	// Capabilities are what its adapter says it can do; zero without one. They
 	// are no part of the floor's state: whoever runs the adapters adds them.
 	Capabilities Capabilities `json:"capabilities,omitzero"`

@@ -36,6 +36,16 @@ func (g *gate) turned(now time.Time) (changed, over bool, reason string) {
 	return true, over, g.reason
 }
 
+// sayOverloadAgain tells who has just got a snapshot, which lacks it.
+func (s *Switch) sayOverloadAgain() []orchestrator.Event {
+	s.creates.mu.Lock()
+	defer s.creates.mu.Unlock()
+	if !s.creates.told {
+		return nil
+	}
+	return []orchestrator.Event{orchestrator.SwitchOverloaded{Switch: s.cfg.ID, Over: true, Reason: s.creates.reason}}
+}
+
 // sayOverload tells of a change between fit and not.
 func (s *Switch) sayOverload() {
 	if changed, over, reason := s.creates.turned(time.Now()); changed {

@@ -163,10 +163,14 @@ func TestOverloadIsToldAndEnds(t *testing.T) {
 	if e, _ := expect[orchestrator.SwitchOverloaded](o, 0, nil); !e.Over || e.Reason != overSlow {
 		t.Errorf("told %+v", e)
 	}
+	mark := o.mark()
+	o.sw.Resync()
+	expect[orchestrator.SwitchSynced](o, mark, nil)
+	expect(o, mark, func(e orchestrator.SwitchOverloaded) bool { return e.Over }) // The snapshot lacks it.
 	if e, _ := expect(o, 0, func(e orchestrator.SwitchOverloaded) bool { return !e.Over }); e.Switch != "pbx" {
 		t.Errorf("told %+v", e)
 	}
-	if n := count[orchestrator.SwitchOverloaded](o, 0, nil); n != 2 {
+	if n := count[orchestrator.SwitchOverloaded](o, 0, nil); n != 3 {
 		t.Errorf("told %d times", n)
 	}
 }

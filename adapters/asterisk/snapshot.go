@@ -143,7 +143,7 @@ func (c *session) sync(ctx context.Context, gap bool) error {
 		Epoch: pic.info.SystemInfo.EntityID + "/" + time.Time(pic.info.StatusInfo.StartupTime).UTC().Format(time.RFC3339Nano),
 	})
 	c.cfg.Log.Info("switch synced", "switch", c.cfg.ID, "legs", len(snapshot.Legs), "bridges", len(snapshot.Bridges))
-	c.report(ctx, append(came, ended...))
+	c.report(ctx, slices.Concat(c.sayOverloadAgain(), came, ended))
 	return c.checkPlays(ctx, plays)
 }
 

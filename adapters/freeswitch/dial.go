@@ -75,7 +75,11 @@ func (s *Switch) overloaded(over bool) {
 	s.cfg.Log.Warn("switch overloaded", "switch", s.cfg.ID, "over", over, "creates_per_second", s.creates.rate())
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()
-	s.book.post(orchestrator.SwitchOverloaded{Switch: s.cfg.ID, Over: over, Reason: "legs are set up slowly"})
+	s.book.post(s.overload(over))
+}
+
+func (s *Switch) overload(over bool) orchestrator.Event {
+	return orchestrator.SwitchOverloaded{Switch: s.cfg.ID, Over: over, Reason: "legs are set up slowly"}
 }
 
 // await waits for the leg's first sign; a reason says that it will not live.

@@ -378,6 +378,10 @@ func TestOverloadIsToldAndOver(t *testing.T) {
 		o.do(dialOf(newID()))
 	}
 	expect(o, 0, func(e orchestrator.SwitchOverloaded) bool { return e.Over })
+	mark := o.mark()
+	o.sw.Resync()
+	expect[orchestrator.SwitchSynced](o, mark, nil)
+	expect(o, mark, func(e orchestrator.SwitchOverloaded) bool { return e.Over }) // The snapshot lacks it.
 	began := time.Now()
 	refusals := 0
 	for range 10 {

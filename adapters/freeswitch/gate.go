@@ -98,6 +98,13 @@ func (g *gate) leave(took time.Duration, now time.Time) (over, changed bool) {
 	return g.over, g.over != was
 }
 
+// overloaded reports whether that was told last.
+func (g *gate) overloaded() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.over
+}
+
 // calm reports that an overload is over because nothing was amiss for a while:
 // whoever was told of it may have stopped dialling, so that no quick leg will
 // ever show it.

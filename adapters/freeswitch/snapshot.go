@@ -83,9 +83,11 @@ func (c *session) sync(ctx context.Context, gap bool) error {
 	}
 	c.mu.Unlock()
 	c.setState(linkUp)
-	c.report(ctx, []orchestrator.Event{
-		orchestrator.SwitchSynced{Switch: c.cfg.ID, Snapshot: snapshot, Epoch: pic.core},
-	}, todo)
+	told := []orchestrator.Event{orchestrator.SwitchSynced{Switch: c.cfg.ID, Snapshot: snapshot, Epoch: pic.core}}
+	if c.creates.overloaded() {
+		told = append(told, c.overload(true)) // A snapshot lacks it.
+	}
+	c.report(ctx, told, todo)
 	c.cfg.Log.Info("switch synced", "switch", c.cfg.ID, "legs", len(snapshot.Legs), "bridges", len(snapshot.Bridges))
 	return nil
 }

@@ -180,6 +180,10 @@ func TestCut(t *testing.T) {
 	p.Wait("a banner tells of the switch", eval+`("[data-banner=switch]")?.innerText.includes("connection refused")`, soon)
 	s.step("switch_attached", map[string]any{}, func(l *gen.Live) { l.Switches[0].Attached = true })
 	p.Wait("the banner goes", "!"+eval+`("[data-banner]")`, soon)
+	s.step("overload_noted", map[string]any{}, func(l *gen.Live) { l.Switches[0].Overloaded = true })
+	p.Wait("a banner tells of the load", eval+`("[data-banner=overload]")?.innerText.includes("pbx-berlin")`, soon)
+	s.step("overload_noted", map[string]any{}, func(l *gen.Live) { l.Switches[0].Overloaded = false })
+	p.Wait("this banner goes too", "!"+eval+`("[data-banner]")`, soon)
 }
 
 // TestRecentCalls filters, pages, opens a call and comes back.

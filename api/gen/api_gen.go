@@ -1767,6 +1767,11 @@ type LiveSwitch struct {
 	// Capabilities What a switch can and cannot do; absent while Ringmaster does not run it. `ringmaster doctor` says in words what each one that is missing means.
 	Capabilities *Capabilities `json:"capabilities,omitempty"`
 
+	// Overloaded It says that it is past what it can carry. Dials are held back until it is fit again; talks go on.
+	//
+	// Example: false
+	Overloaded bool `json:"overloaded"`
+
 	// Reason Why we do not hear it.
 	//
 	// Example: connection refused

@@ -38,6 +38,14 @@ type Harness interface {
 	Restart(t testing.TB)
 }
 
+// Strained is a harness whose switch can be told to carry too much, or to be
+// fit again. No real one can be; that theirs is told and ends is for the tests
+// of their adapters, which can slow it down.
+type Strained interface {
+	Harness
+	Strain(over bool)
+}
+
 // Stage is the place the suite runs in.
 type Stage struct {
 	Number  string // calls to it from the trunk reach us

@@ -19,7 +19,7 @@ func Switch(t *testing.T, h Harness) {
 		name  string
 		tests []sentence
 	}{
-		{"arrival", arrivals}, {"progress", progresses}, {"dial", dials}, {"sound", sounds}, {"bridge", bridges},
+		{"arrival", arrivals}, {"progress", progresses}, {"dial", dials}, {"overload", overloads}, {"sound", sounds}, {"bridge", bridges},
 		{"third party", thirds}, {"trunk", trunks}, {"transfer", transfers},
 		{"recording", recordings}, {"supervision", supervisions},
 		{"mute", mutes}, {"variable", variables}, {"machine", machines},

@@ -32,6 +32,8 @@ func (f *Floor) fold(fact o.Fact) {
 		f.applyDetached(d)
 	case o.EndpointNoted:
 		f.applyEndpoint(d)
+	case o.OverloadNoted:
+		f.Switches[d.Switch].Overloaded = d.Over
 	case o.InputSetAside:
 		for _, p := range f.Switches { // order-free: each by itself
 			p.Doubt = true
@@ -94,7 +96,7 @@ func (f *Floor) applyDetached(d o.SwitchDetached) {
 		f.Switches[d.Switch] = p
 	}
 	again := !p.Attached && !p.Since.IsZero()
-	p.Attached, p.Reason, p.LostBy = false, d.Reason, zero
+	p.Attached, p.Reason, p.LostBy, p.Overloaded = false, d.Reason, zero, false
 	if !again { // told a second time, it was given up
 		p.Since, p.LostBy = f.At, f.At.Add(lostGrace)
 	}

@@ -95,6 +95,8 @@ func (f *Floor) handle(event o.Event) {
 		f.switchLost(e.Switch, e.Reason)
 	case o.SwitchSuperseded:
 		f.switchLost(e.Switch, "superseded")
+	case o.SwitchOverloaded:
+		f.switchOverloaded(e)
 	case o.LegOffered:
 		if !f.gone(e.Switch, e.Leg) { // else told after its end
 			f.legOffered(e)

@@ -14,6 +14,15 @@ func (f *Floor) switchLost(id o.SwitchID, reason string) {
 	}
 }
 
+// switchOverloaded is a switch past what it can carry, or fit again. It is told
+// and nothing follows from it: the adapter holds dials back by itself, and an
+// offer it refuses is made again like any other.
+func (f *Floor) switchOverloaded(e o.SwitchOverloaded) {
+	if p := f.Switches[e.Switch]; p != nil && p.Attached && p.Overloaded != e.Over {
+		f.emit(o.OverloadNoted(e))
+	}
+}
+
 // settleAt tells the state of every agent at the switch's phones.
 func (f *Floor) settleAt(id o.SwitchID) {
 	for _, agentID := range sortedKeys(f.Agents) {

@@ -13,7 +13,7 @@ func (f *Floor) Live(at time.Time) o.Live {
 	for _, id := range sortedKeys(f.PBXs) {
 		s := o.LiveSwitch{Switch: id}
 		if p := f.Switches[id]; p != nil {
-			s.Attached, s.Since, s.Reason = p.Attached, p.Since, p.Reason
+			s.Attached, s.Since, s.Reason, s.Overloaded = p.Attached, p.Since, p.Reason, p.Overloaded
 		}
 		l.Switches = append(l.Switches, s)
 	}

@@ -67,7 +67,9 @@ type pbx struct {
 	Reason   string
 	LostBy   time.Time // when its calls are given up; zero while attached
 	Doubt    bool      // an event of it may have been lost here, to a panic
-	Gone     []o.LegID // the last that arrived and ended, oldest first
+	// Overloaded: it says that it is past what it can carry.
+	Overloaded bool      `json:",omitempty"`
+	Gone       []o.LegID // the last that arrived and ended, oldest first
 
 	slot int
 }

@@ -86,6 +86,16 @@ func (s *Switch) detectMachine(a orchestrator.DetectMachine) (answer, string) {
 // Overload is the switch being past what it can carry, or fit again: new dials
 // are refused meanwhile.
 func (s *Switch) Overload(over bool) {
+	if s.overloaded == over {
+		return
+	}
 	s.overloaded = over
 	s.emit(orchestrator.SwitchOverloaded{Switch: s.id, Over: over, Reason: "ordered"})
+}
+
+// sayOverload tells it again to who has just got a snapshot, which lacks it.
+func (s *Switch) sayOverload() {
+	if s.overloaded {
+		s.emit(orchestrator.SwitchOverloaded{Switch: s.id, Over: true, Reason: "ordered"})
+	}
 }

@@ -54,6 +54,7 @@ func (p *Port) Close() {
 func (p *Port) Resync() {
 	if p.open {
 		p.emit(orchestrator.SwitchSynced{Switch: p.sw.id, Epoch: p.sw.Epoch(), Snapshot: p.sw.Snapshot()})
+		p.sw.sayOverload()
 	}
 }
 

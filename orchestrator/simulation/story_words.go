@@ -118,6 +118,11 @@ func (s *story) fact(d o.Deed) string {
 		return switchName(d.Switch) + " is heard"
 	case o.SwitchDetached:
 		return switchName(d.Switch) + " cannot be heard: " + d.Reason
+	case o.OverloadNoted:
+		if !d.Over {
+			return switchName(d.Switch) + " is fit again"
+		}
+		return switchName(d.Switch) + " is overloaded: " + d.Reason
 	case o.EndpointNoted, o.ConfigApplied, o.LegStarted, o.LegSeparated, o.LegJoined, o.MusicStarted, o.MusicStopped,
 		o.PlayStarted, o.PlayEnded, o.ServiceEnded:
 		return ""

@@ -116,6 +116,9 @@ func (h *harness) Stage() conformance.Stage {
 func (h *harness) Connect(testing.TB) orchestrator.Switch { return adapter.New(h.host) }
 func (h *harness) Phone(n int) conformance.Phone          { return h.phones[n] }
 
+// Strain implements conformance.Strained.
+func (h *harness) Strain(over bool) { h.host.With(func(s *simulation.Switch) { s.Overload(over) }) }
+
 func (h *harness) Call(to string, from orchestrator.Party) (conformance.Far, error) {
 	f := &far{host: h.host}
 	h.host.With(func(s *simulation.Switch) { f.Far = s.Call(to, from, nil) })
