@@ -294,6 +294,9 @@ func encodeBridge(c orchestrator.Connect) (request, error) {
 // encodeJoin puts legs into a bridge, all or none.
 func encodeJoin(bridge orchestrator.BridgeID, channels ...string) (request, error) {
 	for _, c := range channels {
+		if err := checkID("leg", c); err != nil {
+			return request{}, err
+		}
 		if strings.Contains(c, ",") {
 			return request{}, fmt.Errorf("leg id %q holds a comma", clip(c, maxID))
 		}
