@@ -24,6 +24,15 @@ var subscribed = strings.Fields(`
 	CUSTOM sofia::register sofia::unregister sofia::expire sofia::sip_user_state
 	sofia::transferor sofia::transferee sofia::replaced conference::maintenance ` + takeoverName)
 
+// awaited are the names of the events something is done about.
+var awaited = func() map[string]bool {
+	names := map[string]bool{}
+	for _, name := range subscribed {
+		names[name] = true
+	}
+	return names
+}()
+
 func encodeSubscribe() order {
 	c := command.Event{Format: "plain", Listen: subscribed}
 	return order{name: "subscribe", text: c.BuildMessage() + "\n\n"}

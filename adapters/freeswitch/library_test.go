@@ -318,7 +318,7 @@ func TestDefect6UnknownMessagesEndNothing(t *testing.T) {
 	if heardBehind(t, log7) != 0 {
 		t.Error("the library goes on after an unknown message now")
 	}
-	passedOver(t, log7+unknown, 2)
+	passedOver(t, log7+unknown+eventText("SOMETHING_NEW"), 3)
 }
 
 func TestDefect11EventsArePlain(t *testing.T) {

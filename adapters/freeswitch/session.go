@@ -222,6 +222,9 @@ func (c *session) handle(ctx context.Context, raw []byte) {
 		return
 	}
 	c.counters.event(clip(e.name, maxKind), len(c.queue)+1)
+	if !awaited[e.name] {
+		c.counters.add(func(n *Stats) { n.Unknown++ })
+	}
 	out, todo := c.book.apply(&e, time.Now())
 	c.report(ctx, out, todo)
 }
