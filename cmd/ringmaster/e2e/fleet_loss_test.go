@@ -197,12 +197,12 @@ type work struct {
 }
 
 // work reads it from the days of the agents.
-func (f *fleet) work(t *testing.T, from string) (all []work) {
+func (c *centre) work(t *testing.T, from string) (all []work) {
 	t.Helper()
-	conn := f.database(t)
+	conn := c.database(t)
 	defer conn.Close(context.Background())
 	rows, err := conn.Query(t.Context(), `SELECT agent_id, state, from_at, coalesce(to_at, now()) FROM agent_interval
-		WHERE call_id = $1 AND state IN ('talking', 'holding') ORDER BY from_at`, f.calls(from)[0])
+		WHERE call_id = $1 AND state IN ('talking', 'holding') ORDER BY from_at`, c.calls(from)[0])
 	if err != nil {
 		t.Fatal(err)
 	}

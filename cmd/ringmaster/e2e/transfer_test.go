@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -37,9 +38,15 @@ func TestTransfers(t *testing.T) {
 				{"attended to a queue that still waits", attendedToQueue},
 				{"the consultation is given up", consultGivenUp},
 				{"the holder hangs up", holderHangsUp},
+				{"attended while the colleague's phone rings", attendedWhileRinging},
+				{"attended with the caller gone", attendedWithoutCaller},
+				{"attended as the caller goes", attendedAsCallerGoes},
+				{"the held line is put down first", heldLineFirst},
+				{"the consultation is put down first", consultFirst},
+				{"the consulted is busy", consultedIsBusy},
 			} {
 				o.turn++
-				if !t.Run(x.name, func(t *testing.T) { o.rest(t); x.do(o) }) {
+				if !t.Run(x.name, func(t *testing.T) { o.rest(t); x.do(o); o.accounted(t) }) {
 					return
 				}
 			}
@@ -50,14 +57,15 @@ func TestTransfers(t *testing.T) {
 // office is a centre whose first agent takes the calls.
 type office struct {
 	*centre
-	turn int
-	from string // the caller's number in this turn
+	turn  int
+	from  string    // the caller's number in this turn
+	begun time.Time // the turn
 }
 
 // rest waits until everybody is free, with phones that answer by themselves.
 func (o *office) rest(t *testing.T) {
 	t.Helper()
-	o.t, o.from = t, "+4930"+string(rune('0'+o.turn))+"00"
+	o.t, o.from, o.begun = t, fmt.Sprintf("+4930%02d00", o.turn), time.Now()
 	for _, p := range o.agents {
 		if err := p.SetBehaviour(phone.AnswerAfter(300 * time.Millisecond)); err != nil {
 			t.Fatal(err)
