@@ -122,7 +122,8 @@ func takeOver(t *testing.T, kind string) {
 	t.Logf("%d take-overs: p50 %s, p99 %s; all %v", len(took), took[len(took)/2], took[len(took)-1], took)
 }
 
-// TestHandOver stops the leader politely, as an upgrade does.
+// TestHandOver stops the leader politely, as an upgrade does. Nothing is
+// dispatched for less than a second.
 func TestHandOver(t *testing.T) { handOver(t, "asterisk") }
 
 func handOver(t *testing.T, kind string) {
@@ -147,9 +148,9 @@ func handOver(t *testing.T, kind string) {
 	slices.Sort(took)
 	t.Logf("%d hand-overs: p50 %s, p99 %s, worst %s", len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
 	s.ends(t)
-	// The rest of the machine may cost one of them a second; not most of them.
-	if middle := took[len(took)/2]; middle > time.Second {
-		t.Errorf("nothing was dispatched for %s", middle)
+	// The rest of the machine may cost one of them a second; not two.
+	if len(took) > 1 && took[len(took)-2] > time.Second {
+		t.Errorf("nothing was dispatched for more than a second, more than once: %v", took)
 	}
 }
 
