@@ -69,8 +69,8 @@ fuzz: ## Fuzz what speaks to the switches: 10 million executions of the encoders
 	@for target in $(ENCODERS); do \
 	  $(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZ)x -fuzzminimizetime 1x "./adapters/$${target%:*}"; done
 
-matrix: ## Break things under load on both real switches, and load them until they are slow (40 minutes, alone on the machine)
-	$(GO) test -count=1 -v -timeout 90m -run 'UnderLoad|TestTakeOver|TestHandOver|TestLoad' ./cmd/ringmaster/e2e -long -e2e.takeovers=12
+matrix: ## Break things under load on both real switches, and load them until they are slow (75 minutes, alone on the machine)
+	$(GO) test -count=1 -v -timeout 150m -run 'UnderLoad|TestTakeOver|TestHandOver|TestLoad|TestCrashLoop|TestFrozenAlone|TestResetInMidFrame|TestHalfOpen|TestSlowWire' ./cmd/ringmaster/e2e -long -e2e.takeovers=12
 
 clean: ## Remove what was built; the Asterisk root in .lab stays
 	rm -rf $(BIN) $(CONSOLE)/node_modules
