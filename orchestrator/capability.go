@@ -15,11 +15,13 @@ type Capabilities struct {
 	AsksAttended bool `json:"asks_attended"`
 	// TalksWhileAsked: both talk on while a blind transfer waits for our word.
 	TalksWhileAsked bool `json:"talks_while_asked"`
-	// ExactEndedBy: LegEnded.By is the switch's word, not inferred.
-	ExactEndedBy bool `json:"exact_ended_by"`
 	// Recording, Supervision: the actions of that name work.
 	Recording   bool `json:"recording"`
 	Supervision bool `json:"supervision"`
+	// KeepsMode: while a leg supervises only Supervise changes its mode. False:
+	// the phone's own keys 0, 2 and 3 change it to listen, whisper and barge too
+	// (and 1 to something that is no mode), besides being told as digits.
+	KeepsMode bool `json:"keeps_mode"`
 	// StereoFile: a recording is one file of two channels, not two files.
 	StereoFile bool `json:"stereo_file"`
 	// RecordsEveryAgent: what the leg hears stays in its recording when it is
@@ -55,9 +57,9 @@ func (c Capabilities) Lacks() (all []Lack) {
 		{c.EarlyBridge, Lack{"early_bridge", "two are connected only once both are answered; sound before that is not passed on"}},
 		{c.AsksAttended, Lack{"asks_attended", "an attended transfer by a phone's key is done by the switch and followed, it cannot be refused"}},
 		{c.TalksWhileAsked, Lack{"talks_while_asked", "while a blind transfer by a phone's key is looked at, caller and agent do not hear each other"}},
-		{c.ExactEndedBy, Lack{"exact_ended_by", "who hung up is inferred; when both do within moments it may name the wrong one"}},
 		{c.Recording, Lack{"recording", "calls cannot be recorded"}},
 		{c.Supervision, Lack{"supervision", "supervisors cannot listen, whisper or barge"}},
+		{c.KeepsMode, Lack{"keeps_mode", "a supervisor's own keys change the mode, whatever was ordered: 0 listens, 1 speaks to the caller, 2 to the agent, 3 to both"}},
 		{c.StereoFile, Lack{"stereo_file", "a recording is two files: what the caller says and what they hear"}},
 		{c.RecordsEveryAgent, Lack{"records_every_agent", "after a transfer the second agent may be missing from the recording; the caller is not"}},
 		{c.ListsRecordings, Lack{"lists_recordings", "recordings that run when Ringmaster restarts end then"}},

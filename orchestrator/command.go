@@ -132,7 +132,9 @@ type (
 // bridge: on the left what the leg says, on the right what it hears.
 type (
 	// StartRecording is confirmed by RecordingStarted, or by RecordingDone
-	// with a fault. Repeated with the same Recording it is ResultAlready.
+	// with a fault. Repeated with the same Recording it is ResultAlready. A leg
+	// has one recording at a time: until RecordingDone another is rejected,
+	// ReasonRecorded.
 	StartRecording struct {
 		Leg       LegID
 		Recording RecordingID
@@ -152,8 +154,8 @@ type (
 )
 
 // Supervise lets Leg hear Target's talk, and more by Mode. Told again with
-// another Mode it changes while they talk. It ends with StopSupervising, or
-// with either leg.
+// another Mode it changes while they talk; with another Target it is rejected,
+// ReasonSupervises, until StopSupervising. It ends with that, or with either leg.
 type (
 	Supervise struct {
 		Leg    LegID // of the supervisor
@@ -259,8 +261,12 @@ const (
 	ResultNoWord   CommandResult = "unknown"   // no answer: look again, never blindly repeat
 )
 
-// ReasonUnsupported is why a switch rejects what its Capabilities lack.
-const ReasonUnsupported = "unsupported"
+// Why a switch rejects an action, where whoever gave it must be able to tell.
+const (
+	ReasonUnsupported = "unsupported"          // its Capabilities lack it
+	ReasonRecorded    = "recorded already"     // the leg has another recording
+	ReasonSupervises  = "supervises elsewhere" // the leg listens to another
+)
 
 // Ask is a question to something that is not a switch.
 type Ask struct {

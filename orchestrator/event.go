@@ -140,7 +140,8 @@ type (
 	// LegReleased is a leg given back to the dialplan: alive, not ours.
 	LegReleased struct{ Leg LegID }
 	// LegEnded is the end of a leg. Cause is Q.850, SIP the response code
-	// (0 when there was none); By says who ended it as well as can be known.
+	// (0 when there was none), a phone that says it is away (480) is cause 19; By says whose doing it was;
+	// when both do within moments either may be told.
 	LegEnded struct {
 		Leg   LegID
 		Cause int

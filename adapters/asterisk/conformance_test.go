@@ -36,7 +36,7 @@ func (h *harness) Stage() conformance.Stage {
 		Prompt: []orchestrator.Media{{File: h.prompt}}, Long: []orchestrator.Media{{File: h.long}},
 		Missing: []orchestrator.Media{{File: h.missing}}, Music: lab.MusicClass,
 		Context: "rm-fallback", Extension: "agent", Tones: true, Files: true,
-		Event: 5 * time.Second, Quiet: 500 * time.Millisecond, Recover: 40 * time.Second,
+		Event: 5 * time.Second, Quiet: 500 * time.Millisecond, Alone: 2 * time.Second, Recover: 40 * time.Second,
 	}
 }
 
@@ -119,6 +119,8 @@ func (d *deskPhone) Behave(c conformance.Conduct) error {
 		return d.phone.SetBehaviour(phone.RejectWith(486))
 	case conformance.Declines:
 		return d.phone.SetBehaviour(phone.RejectWith(603))
+	case conformance.Away:
+		return d.phone.SetBehaviour(phone.RejectWith(480))
 	case conformance.Deaf:
 		return d.phone.SetBehaviour(phone.Unresponsive())
 	}
@@ -200,6 +202,11 @@ func (f *far) Hears(hz int, d time.Duration) bool {
 		_, err := f.call.Ear().WaitTone(ctx, hz, time.Now())
 		return err
 	}) == nil
+}
+
+func (f *far) Missed(hz int, since time.Time) time.Duration {
+	now := time.Now()
+	return time.Duration((1 - f.call.Ear().Heard(hz, since, now)) * float64(now.Sub(since)))
 }
 
 func (f *far) Status() int {

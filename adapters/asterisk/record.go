@@ -28,9 +28,9 @@ func (s *Switch) startRecording(ctx context.Context, l *leg, a orchestrator.Star
 	if !tapPattern.MatchString(string(a.Recording)) {
 		return orchestrator.ResultRejected, "recording id is not a UUID"
 	}
-	r := s.book.beginRecording(a.Recording, l.id)
+	r, result, reason := s.book.beginRecording(a.Recording, l.id)
 	if r == nil {
-		return orchestrator.ResultAlready, ""
+		return result, reason
 	}
 	err := both(func(i int) error {
 		request, err := encodeTap(s.cfg.App, tap{on: l.channel, id: r.name(i), spy: [2]string{"in", "out"}[i], whisper: "none"})
@@ -59,17 +59,23 @@ func both(do func(i int) error) error {
 	return group.Wait()
 }
 
-// beginRecording enters a recording, nil when it was begun before.
-func (b *book) beginRecording(id orchestrator.RecordingID, leg orchestrator.LegID) *recording {
+// beginRecording enters a recording, nil when it was begun before or the leg has
+// another.
+func (b *book) beginRecording(id orchestrator.RecordingID, leg orchestrator.LegID) (*recording, orchestrator.CommandResult, string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.recordings[id] != nil || b.recorded.has(string(id)) {
-		return nil
+		return nil, orchestrator.ResultAlready, ""
+	}
+	for _, other := range b.recordings {
+		if other.leg == leg {
+			return nil, orchestrator.ResultRejected, orchestrator.ReasonRecorded
+		}
 	}
 	r := newRecording(id, leg, time.Now())
 	r.quiet = true
 	b.recordings[id] = r
-	return r
+	return r, "", ""
 }
 
 // settleRecording ends the silence about a recording that was begun.

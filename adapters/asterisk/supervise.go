@@ -52,6 +52,8 @@ func (s *Switch) supervise(ctx context.Context, l *leg, a orchestrator.Supervise
 		return orchestrator.ResultRejected, "the supervisor's leg is not up"
 	case before != nil && before.target == a.Target && before.mode == a.Mode:
 		return orchestrator.ResultAlready, ""
+	case before != nil && before.target != a.Target:
+		return orchestrator.ResultRejected, orchestrator.ReasonSupervises
 	}
 	now := time.Now()
 	x := &spy{

@@ -275,7 +275,7 @@ func (b *book) leftBridge(l *leg, bridge string) ([]orchestrator.Event, []chore)
 	return []orchestrator.Event{orchestrator.Left{Leg: l.id, Bridge: orchestrator.BridgeID(bridge)}}, nil
 }
 
-// playDone ends a play once.
+// playDone ends a play once. Asterisk calls it failed when its leg ended.
 func (b *book) playDone(id orchestrator.PlayID, state string) []orchestrator.Event {
 	l := b.plays[id]
 	if l == nil || l.plays[id].done {
@@ -285,7 +285,7 @@ func (b *book) playDone(id orchestrator.PlayID, state string) []orchestrator.Eve
 	p.done = true
 	status := orchestrator.PlayFinished
 	switch {
-	case p.stopped:
+	case p.stopped, state != "done" && (l.asked || l.byUs):
 		status = orchestrator.PlayStopped
 	case state != "done":
 		status = orchestrator.PlayFailed

@@ -36,13 +36,19 @@ func (h *harness) Stage() conformance.Stage {
 		Prompt: []orchestrator.Media{{File: h.prompt}}, Long: []orchestrator.Media{{File: h.long}},
 		Missing: []orchestrator.Media{{File: h.missing}}, Music: lab.FreeSWITCHMusic,
 		Context: "rm-fallback", Extension: "agent", Tones: true, Files: true,
-		Event: 5 * time.Second, Quiet: 500 * time.Millisecond, Recover: 20 * time.Second,
+		Event: 5 * time.Second, Quiet: 500 * time.Millisecond, Alone: guardFor + 4*time.Second, Recover: 20 * time.Second,
 	}
 }
 
+// guardFor is shorter than in service, so that nobody waits half a minute for
+// the fallback.
+const guardFor = 8 * time.Second
+
 func (h *harness) Connect(tb testing.TB) orchestrator.Switch {
 	tb.Helper()
-	sw, err := New(h.config(tb))
+	cfg := h.config(tb)
+	cfg.guardFor = guardFor
+	sw, err := New(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -117,6 +123,8 @@ func (d *deskPhone) Behave(c conformance.Conduct) error {
 		return d.phone.SetBehaviour(phone.RejectWith(486))
 	case conformance.Declines:
 		return d.phone.SetBehaviour(phone.RejectWith(603))
+	case conformance.Away:
+		return d.phone.SetBehaviour(phone.RejectWith(480))
 	case conformance.Early:
 		return d.phone.SetBehaviour(phone.EarlyForever())
 	case conformance.Deaf:
@@ -200,6 +208,11 @@ func (f *far) Hears(hz int, d time.Duration) bool {
 		_, err := f.call.Ear().WaitTone(ctx, hz, time.Now())
 		return err
 	}) == nil
+}
+
+func (f *far) Missed(hz int, since time.Time) time.Duration {
+	now := time.Now()
+	return time.Duration((1 - f.call.Ear().Heard(hz, since, now)) * float64(now.Sub(since)))
 }
 
 func (f *far) Status() int {

@@ -36,7 +36,7 @@ func (s *Switch) startRecording(ctx context.Context, l *leg, id orchestrator.Rec
 	case over || current != nil && current.id == id:
 		return orchestrator.ResultAlready, ""
 	case current != nil:
-		return orchestrator.ResultRejected, "the leg is being recorded already"
+		return orchestrator.ResultRejected, orchestrator.ReasonRecorded
 	}
 	result, reason := s.order(ctx, l,
 		set("record_start", l.channel, "RECORD_STEREO", "true", recordingVariable, string(id)),

@@ -59,7 +59,10 @@ func (b *book) listening(l, target *leg, mode orchestrator.Supervision) ([]order
 		v.keys++
 		return []order{o}, "", ""
 	}
-	if l.bridge != "" || l.supervising != nil {
+	if l.supervising != nil {
+		return nil, orchestrator.ResultRejected, orchestrator.ReasonSupervises
+	}
+	if l.bridge != "" {
 		return nil, orchestrator.ResultRejected, "the leg is in another talk"
 	}
 	orders, err := encodeEavesdrop(l.channel, target.channel, mode)

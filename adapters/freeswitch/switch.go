@@ -83,10 +83,8 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 // tell it without one at hand.
 func Capable() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
-		Kind:         "freeswitch",
-		ExactEndedBy: true, FallsBackAlone: true,
+		Kind: "freeswitch", FallsBackAlone: true, JoinGap: joinGap,
 		Recording: true, Supervision: true, StereoFile: true, RecordsEveryAgent: true, ListsRecordings: true,
-		JoinGap: joinGap,
 	}
 }
 

@@ -273,6 +273,9 @@ func (b *book) end(l *leg, e *event) []orchestrator.Event {
 	return b.over(l, e.variable("sip_hangup_disposition"), e.number("variable_sip_term_status"))
 }
 
+// statusAway is what a phone says that nobody is at (SIP 480).
+const statusAway = 480
+
 // over takes a leg out of the book and tells its end. FreeSWITCH says who sent
 // the last word on SIP's side.
 func (b *book) over(l *leg, disposition string, status int) []orchestrator.Event {
@@ -290,6 +293,9 @@ func (b *book) over(l *leg, disposition string, status int) []orchestrator.Event
 		e.By = orchestrator.EndedByRemote
 		if disposition == "recv_refuse" {
 			e.SIP = status
+		}
+		if e.SIP == statusAway {
+			e.Cause = orchestrator.CauseNoAnswer // Which FreeSWITCH calls no user response, as if there had been none.
 		}
 	case l.killed != 0:
 		e.By, e.Cause = orchestrator.EndedByUs, l.killed

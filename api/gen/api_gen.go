@@ -1086,11 +1086,6 @@ type Capabilities struct {
 	// Example: true
 	EarlyBridge bool `json:"early_bridge"`
 
-	// ExactEndedBy Who ended a leg is the switch's word, not inferred.
-	//
-	// Example: false
-	ExactEndedBy bool `json:"exact_ended_by"`
-
 	// FallsBackAlone Callers who wait go to the fallback of the dialplan when nobody takes care of them; otherwise only new calls do.
 	//
 	// Example: false
@@ -1100,6 +1095,11 @@ type Capabilities struct {
 	//
 	// Example: 0
 	JoinGapMs int64 `json:"join_gap_ms"`
+
+	// KeepsMode A supervisor's own keys do not change the mode; otherwise 0 listens, 2 whispers and 3 barges.
+	//
+	// Example: true
+	KeepsMode bool `json:"keeps_mode"`
 
 	// Kind `asterisk`, `freeswitch` or `simulated`.
 	//

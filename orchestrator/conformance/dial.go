@@ -12,10 +12,12 @@ var dials = []sentence{
 	{"the phone hanging up ends the leg", dialledHangsUp},
 	{"busy is cause 17", dialBusy},
 	{"declined is cause 21", dialDeclined},
+	{"away is cause 19", dialAway},
 	{"a phone that rings too long is given up with cause 19", dialNoAnswer},
 	{"a phone that never replies is given up without ringing", dialDeaf},
 	{"an endpoint without a phone does not ring", dialNowhere},
 	{"an endpoint that does not exist does not ring", dialUnknown},
+	{"the end of a leg says whose doing it was", endedBy},
 	{"hangup while ringing takes the ring away", cancelRinging},
 	{"hangup right after dial: the phone does not go on ringing", cancelAtOnce},
 	{"hangup during dial: the leg never comes to life", cancelDuring},
@@ -49,6 +51,7 @@ func dialledHangsUp(s *scene) {
 
 func dialBusy(s *scene)     { s.refused(Busy, orchestrator.CauseBusy, 486) }
 func dialDeclined(s *scene) { s.refused(Declines, orchestrator.CauseRejected, 603) }
+func dialAway(s *scene)     { s.refused(Away, orchestrator.CauseNoAnswer, 480) }
 
 func (s *scene) refused(c Conduct, cause, sip int) {
 	s.Helper()
@@ -90,6 +93,35 @@ func (s *scene) givenUp() orchestrator.LegEnded {
 		s.Errorf("ended %+v, want cause 19, not by remote", end)
 	}
 	return end
+}
+
+func endedBy(s *scene) {
+	by := func(leg orchestrator.LegID, what string, want orchestrator.EndedBy) {
+		s.Helper()
+		if end := s.ended(leg); end.By != want {
+			s.Errorf("%s: ended %+v, want by %s", what, end, want)
+		}
+	}
+	far, leg := s.claimed()
+	s.must(far.Hangup())
+	by(leg, "a caller gives up", orchestrator.EndedByRemote)
+	far, leg = s.talker()
+	s.must(far.Hangup())
+	by(leg, "a caller who is alone hangs up", orchestrator.EndedByRemote)
+	p := s.connected(0)
+	s.must(p.agent.Hangup())
+	by(p.b, "an agent who talks hangs up", orchestrator.EndedByRemote)
+	s.do(orchestrator.Hangup{Leg: p.a, Cause: orchestrator.CauseNormal}, orchestrator.ResultAccepted)
+	by(p.a, "we hang up the caller left behind", orchestrator.EndedByUs)
+	_, leg = s.ringing(0)
+	s.do(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseNormal}, orchestrator.ResultAccepted)
+	by(leg, "we take a ring away", orchestrator.EndedByUs)
+	s.must(s.h.Phone(0).Behave(Declines))
+	refused := s.dial(0)
+	s.do(refused, orchestrator.ResultAccepted)
+	by(refused.Leg, "a phone refuses", orchestrator.EndedByRemote)
+	s.must(s.h.Phone(0).Behave(Rings))
+	by(s.givenUp().Leg, "a phone rings too long", orchestrator.EndedBySwitch)
 }
 
 func dialNowhere(s *scene) { s.unreachable(s.st.Nowhere) }

@@ -69,6 +69,7 @@ type Stage struct {
 
 	Event   time.Duration // within this an expected event has come
 	Quiet   time.Duration // what has not come within this does not come
+	Alone   time.Duration // after this without us a waiting caller is where they stay
 	Recover time.Duration // within this a cut or restarted switch is synced again
 }
 
@@ -81,6 +82,7 @@ const (
 	Early    Conduct = "early"    // 183 with sound instead, then waits to be told
 	Busy     Conduct = "busy"     // 486
 	Declines Conduct = "declines" // 603
+	Away     Conduct = "away"     // 480
 	Deaf     Conduct = "deaf"     // never replies at all
 )
 
@@ -126,6 +128,8 @@ type Far interface {
 	Tone(hz int) error
 	// Hears reports whether a tone of that many Hz is heard within d.
 	Hears(hz int, d time.Duration) bool
+	// Missed is for how long since then a tone of that many Hz was not heard.
+	Missed(hz int, since time.Time) time.Duration
 	// Early reports whether the call has, or had, sound before its answer.
 	Early() bool
 	// Ringing, Up and Ended are where the far end believes the call to be.

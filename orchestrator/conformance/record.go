@@ -12,6 +12,7 @@ var recordings = []sentence{
 	{"left is what the leg says, right what it hears", recordSides},
 	{"a mask is silence on both sides and never un-masks when repeated", recordMasked},
 	{"a recording follows the leg from agent to agent", recordFollows},
+	{"a leg has one recording at a time: another is refused until it is done", recordOne},
 	{"the end of the leg ends its recording", recordEnds},
 	{"a recording of a leg that is gone, and one that never was, are not found", recordNothing},
 	{"a hostile recording id is refused", recordHostile},
@@ -191,6 +192,20 @@ func recordFollows(s *scene) {
 	if strings.Count(said, "a") < len(said)-3 || (length-took).Abs() > time.Second {
 		s.Errorf("in %v it says %s", took, said)
 	}
+}
+
+func recordOne(s *scene) {
+	_, leg := s.talker()
+	first, second := s.records(leg), orchestrator.RecordingID(newID())
+	start := orchestrator.StartRecording{Leg: leg, Recording: second}
+	if got, why := s.tell(start); got != orchestrator.ResultRejected || why != orchestrator.ReasonRecorded {
+		s.Errorf("a second recording was answered %q (%s), want rejected, %q", got, why, orchestrator.ReasonRecorded)
+	}
+	never(s, s.d, 0, s.st.Quiet, func(e orchestrator.RecordingStarted) bool { return e.Recording == second })
+	s.recorded(leg, first)
+	s.do(start, orchestrator.ResultAccepted)
+	await(s, s.d, 0, s.st.Event, func(e orchestrator.RecordingStarted) bool { return e.Recording == second && e.Leg == leg })
+	s.recorded(leg, second)
 }
 
 func recordEnds(s *scene) {

@@ -118,14 +118,22 @@ func playNothing(s *scene) {
 
 func goneDuringPlay(s *scene) {
 	far, leg := s.talker()
-	s.start(leg, s.st.Long)
+	id := s.start(leg, s.st.Long)
 	s.must(far.Hangup())
 	s.ended(leg)
+	s.cutOff(id)
+}
+
+// cutOff holds that a play that its leg did not outlive was stopped, if anything
+// is told of it.
+func (s *scene) cutOff(id orchestrator.PlayID) {
+	s.Helper()
+	never(s, s.d, 0, 0, func(e orchestrator.PlayDone) bool { return e.Play == id && e.Status != orchestrator.PlayStopped })
 }
 
 func hangUpDuringPlay(s *scene) {
 	far, leg := s.talker()
-	s.start(leg, s.st.Long)
+	id := s.start(leg, s.st.Long)
 	start := time.Now()
 	s.do(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseNormal}, orchestrator.ResultAccepted)
 	s.ended(leg)
@@ -133,6 +141,7 @@ func hangUpDuringPlay(s *scene) {
 		s.Errorf("the hangup took %v", took)
 	}
 	s.until("the caller's phone knows the call is over", far.Ended)
+	s.cutOff(id)
 }
 
 func music(s *scene) {

@@ -9,6 +9,8 @@ import (
 var supervisions = []sentence{
 	{"who listens hears both and is heard by nobody", superviseListen},
 	{"the mode is changed while they talk, to whisper and barge and back", superviseChanges},
+	{"who supervises one is refused another, and goes on with the first", superviseOne},
+	{"a supervisor's own keys keep the mode or change it, as declared", superviseKeys},
 	{"stop supervising ends it and all stay", superviseStops},
 	{"the supervisor going leaves the talk as it was", supervisorGoes},
 	{"the agent going leaves the supervisor with us", supervisedGoes},
@@ -97,6 +99,35 @@ func superviseChanges(s *scene) {
 	for _, mode := range []orchestrator.Supervision{orchestrator.Whisper, orchestrator.Barge, orchestrator.Listen} {
 		s.supervises(p, mode)
 	}
+}
+
+func superviseOne(s *scene) {
+	p := s.supervised(orchestrator.Listen)
+	other := orchestrator.Supervise{Leg: p.c, Target: p.a, Mode: orchestrator.Whisper}
+	if got, why := s.tell(other); got != orchestrator.ResultRejected || why != orchestrator.ReasonSupervises {
+		s.Errorf("another target was answered %q (%s), want rejected, %q", got, why, orchestrator.ReasonSupervises)
+	}
+	s.supervising(p, orchestrator.Listen)
+	if l, _ := legIn(s.snapshot(), p.c); l.Supervises != p.b {
+		s.Errorf("the snapshot has the supervisor as %+v, want supervising %q", l, p.b)
+	}
+	s.do(orchestrator.StopSupervising{Leg: p.c}, orchestrator.ResultAccepted)
+	s.do(other, orchestrator.ResultAccepted)
+}
+
+// superviseKeys presses what would be barge.
+func superviseKeys(s *scene) {
+	p := s.supervised(orchestrator.Listen)
+	mark := s.d.mark()
+	s.must(p.boss.Press("3"))
+	await(s, s.d, mark, s.st.Event, func(e orchestrator.Digit) bool { return e.Leg == p.c && e.Digit == "3" })
+	mode, again := orchestrator.Listen, orchestrator.ResultAlready
+	if !s.d.sw.Capabilities().KeepsMode {
+		mode, again = orchestrator.Barge, orchestrator.ResultAccepted
+	}
+	s.supervising(p, mode)
+	s.do(orchestrator.Supervise{Leg: p.c, Target: p.b, Mode: orchestrator.Listen}, again)
+	s.supervising(p, orchestrator.Listen)
 }
 
 func superviseStops(s *scene) {

@@ -116,8 +116,6 @@ func outcomeOf(cause, sip int, rang bool) o.OfferOutcome {
 		return o.OfferRejected
 	case cause == o.CauseAnsweredElsewhere:
 		return o.OfferCancelled
-	case rang && sip == 480 && cause != o.CauseNoAnswer:
-		return o.OfferRejected // a phone that rang and then says "temporarily unavailable" was told to
 	case rang:
 		return o.OfferNoAnswer
 	}

@@ -192,6 +192,7 @@ func (f *Far) Press(digits string) {
 		return
 	}
 	for i := range len(digits) {
+		f.sw.superviseKey(l, digits[i])
 		f.sw.emit(orchestrator.Digit{Leg: l.id, Digit: digits[i : i+1]})
 	}
 }

@@ -1,6 +1,11 @@
 package simulation
 
-import "ringmaster/orchestrator"
+import (
+	"slices"
+	"time"
+
+	"ringmaster/orchestrator"
+)
 
 // Port is one orchestrator's connection to a Switch. The newest fences the one
 // before.
@@ -47,7 +52,26 @@ func (p *Port) Close() {
 	p.open = false
 	if p.sw.port == p {
 		p.sw.port = nil
+		p.sw.left()
 	}
+}
+
+// fallbackAfter is how long nobody must be there for those who wait to be given
+// to the fallback.
+const fallbackAfter = 100 * time.Millisecond
+
+// left is nobody taking care of the legs any more.
+func (s *Switch) left() {
+	if !s.Quirks.FallsBackAlone {
+		return
+	}
+	s.clock.After(fallbackAfter, func() {
+		for _, l := range slices.Clone(s.legs) {
+			if s.port == nil && l.bridge == nil && l.entry != "" {
+				s.release(orchestrator.Release{Leg: l.id})
+			}
+		}
+	})
 }
 
 // Resync emits a fresh snapshot.

@@ -24,6 +24,8 @@ func (s *Switch) startRecording(a orchestrator.StartRecording) (answer, string) 
 		return orchestrator.ResultNotFound, ""
 	case l.recording(a.Recording) != nil || s.recorded[a.Recording]:
 		return orchestrator.ResultAlready, ""
+	case len(l.recordings) > 0:
+		return orchestrator.ResultRejected, orchestrator.ReasonRecorded
 	}
 	s.recorded[a.Recording] = true
 	if s.Quirks.RecordingFails {

@@ -23,6 +23,8 @@ func (s *Switch) supervise(a orchestrator.Supervise) (answer, string) {
 		return orchestrator.ResultRejected, "the supervisor's leg is not up"
 	case l.watches != nil && *l.watches == watch{target, a.Mode}:
 		return s.already()
+	case l.watches != nil && l.watches.target != target:
+		return orchestrator.ResultRejected, orchestrator.ReasonSupervises
 	}
 	s.silence(l, true)
 	s.leave(l, true)
@@ -40,6 +42,14 @@ func (s *Switch) stopSupervising(a orchestrator.StopSupervising) (answer, string
 	}
 	l.watches = nil
 	return orchestrator.ResultAccepted, ""
+}
+
+// superviseKey changes the mode of a supervisor who presses a key, where keys do.
+func (s *Switch) superviseKey(l *leg, key byte) {
+	mode := map[byte]orchestrator.Supervision{'0': orchestrator.Listen, '2': orchestrator.Whisper, '3': orchestrator.Barge}[key]
+	if s.Quirks.SupervisorKeys && l.watches != nil && mode != "" {
+		l.watches = &watch{l.watches.target, mode}
+	}
 }
 
 // unwatch ends what others hear of a leg that ends.

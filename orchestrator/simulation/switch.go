@@ -47,8 +47,11 @@ type Quirks struct {
 	PartsWhileAsked bool // a blind transfer that waits for our word has parted both
 	// StaysTransferred: phones wait to be hung up after their transfer.
 	StaysTransferred bool
-	NoDetection      bool // a Capability like the two above: no DetectMachine
-	RecordingFails   bool // recordings end as they begin
+	// The next three are Capabilities like the two above.
+	NoDetection    bool // no DetectMachine
+	SupervisorKeys bool // 0, 2 and 3 of a supervisor's phone change the mode
+	FallsBackAlone bool // who is in our care alone goes to the fallback soon after we went
+	RecordingFails bool // recordings end as they begin
 }
 
 // spentIDs bounds the memory of leg ids. No dial and its hangup are that far
@@ -108,9 +111,10 @@ func (s *Switch) ID() orchestrator.SwitchID { return s.id }
 // Capabilities are the same for every simulated switch but for its Quirks.
 func (s *Switch) Capabilities() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
-		Kind: "simulated", Version: "1", ExactEndedBy: true,
+		Kind: "simulated", Version: "1",
 		AsksAttended: !s.Quirks.DoesAttended, TalksWhileAsked: !s.Quirks.PartsWhileAsked,
 		Recording: true, StereoFile: true, RecordsEveryAgent: true, ListsRecordings: true, Supervision: true, DetectsMachine: !s.Quirks.NoDetection,
+		KeepsMode: !s.Quirks.SupervisorKeys, FallsBackAlone: s.Quirks.FallsBackAlone,
 	}
 }
 

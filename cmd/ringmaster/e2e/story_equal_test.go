@@ -29,24 +29,12 @@ type difference struct {
 }
 
 var differences = []difference{
-	{"exact_ended_by", "who ended a leg is the switch's word on one and inferred on the other", func(fact string, what map[string]any) bool {
-		if fact == "leg_closed" {
-			delete(what, "by")
-		}
-		return false
-	}},
 	{"talks_while_asked", "a blind transfer that is asked for takes both out of their bridge", func(fact string, _ map[string]any) bool {
 		return fact == "leg_joined" || fact == "leg_separated"
 	}},
 	{"asks_attended", "an attended transfer is asked for by one and done by the other", func(fact string, what map[string]any) bool {
 		if fact == "leg_closed" {
 			delete(what, "cause")
-		}
-		return false
-	}},
-	{"", "a play cut short by the caller's hang-up has failed on one and was stopped on the other", func(fact string, what map[string]any) bool {
-		if fact == "play_ended" && what["status"] == "failed" {
-			what["status"] = "stopped"
 		}
 		return false
 	}},

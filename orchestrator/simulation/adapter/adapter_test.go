@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 		"plain": {},
 		"quirky": {
 			LeftAtEnd: true, PlayDoneAtEnd: true, EndsAtRestart: true, React: 20 * time.Millisecond,
-			DoesAttended: true, PartsWhileAsked: true, NoDetection: true,
+			DoesAttended: true, PartsWhileAsked: true, NoDetection: true, SupervisorKeys: true, FallsBackAlone: true,
 		},
 		"patient": {StaysTransferred: true, PartsWhileAsked: true},
 	} {
@@ -109,7 +109,7 @@ func (h *harness) Stage() conformance.Stage {
 		Long:    []orchestrator.Media{{Sound: "long"}},
 		Missing: []orchestrator.Media{{Sound: "missing"}},
 		Music:   "default", Context: "fallback", Extension: "s", Tones: true,
-		Event: 3 * time.Second, Quiet: 60 * time.Millisecond, Recover: 3 * time.Second,
+		Event: 3 * time.Second, Quiet: 60 * time.Millisecond, Alone: 300 * time.Millisecond, Recover: 3 * time.Second,
 	}
 }
 
@@ -155,7 +155,7 @@ type phone struct {
 func (p *phone) Called(f *simulation.Far) int {
 	p.rung = append(p.rung, &far{Far: f, host: p.host})
 	return map[conformance.Conduct]int{
-		conformance.Rings: 180, conformance.Early: 183, conformance.Busy: 486, conformance.Declines: 603, conformance.Deaf: 0,
+		conformance.Rings: 180, conformance.Early: 183, conformance.Busy: 486, conformance.Declines: 603, conformance.Away: 480, conformance.Deaf: 0,
 	}[p.conduct]
 }
 
@@ -232,6 +232,14 @@ func (f *far) Status() (n int)    { _ = f.do(func() { n = f.Far.Status() }); ret
 func (f *far) Dialled() (to string)          { _ = f.do(func() { to = f.Far.Dialled() }); return to }
 func (f *far) Pressed() (keys string)        { _ = f.do(func() { keys = f.Far.Pressed() }); return keys }
 func (f *far) Shown() (p orchestrator.Party) { _ = f.do(func() { p = f.Far.Shown() }); return p }
+
+// Missed is nothing or all: the simulated sound has no gaps.
+func (f *far) Missed(hz int, since time.Time) time.Duration {
+	if f.Hears(hz, time.Millisecond) {
+		return 0
+	}
+	return time.Since(since)
+}
 
 func (f *far) Hears(hz int, d time.Duration) (heard bool) {
 	for end := time.Now().Add(d); !heard && time.Now().Before(end); time.Sleep(time.Millisecond) {
