@@ -12,6 +12,7 @@ var aways = []sentence{
 	{"a recording goes on while the switch is cut off, and is masked and stopped after", recordsThroughCut},
 	{"an adapter that was away finds recordings and supervisions that go on", recordsThroughAway},
 	{"what is masked after a restart of ours is silent, or ends", masksAfterAway},
+	{"who waits when we go is kept for us or goes to the fallback, as declared; who arrives then does", fallsBack},
 	{"a transfer asked for while we were away harms nobody", transfersWhileAway},
 }
 
@@ -100,6 +101,36 @@ func masksAfterAway(s *scene) {
 	default:
 		s.Errorf("the mask was answered %q (%s)", got, why)
 	}
+}
+
+func fallsBack(s *scene) {
+	s.firstSynced(s.d)
+	waiting, leg := s.talker()
+	s.do(orchestrator.StartMusic{Leg: leg, Class: s.st.Music}, orchestrator.ResultAccepted)
+	p := s.connected(0)
+	var late Far
+	snap := s.restart(func() {
+		var err error
+		late, err = s.h.Call(s.st.Number, caller)
+		s.must(err)
+		s.fars = append(s.fars, late)
+		time.Sleep(s.st.Alone)
+	})
+	if !waiting.Up() || late.Ended() {
+		s.Errorf("while we were away the caller who waited was cut off: %v, and the one who came: %v", !waiting.Up(), late.Ended())
+	}
+	if _, kept := legIn(snap, leg); kept == s.d.sw.Capabilities().FallsBackAlone {
+		s.Errorf("declared is falls_back_alone %v, and the caller who waited is kept for us: %v", !kept, kept)
+	}
+	for _, l := range snap.Legs {
+		if l.Entry == orchestrator.EntryIn && l.Leg != leg && l.Leg != p.a {
+			s.Errorf("the caller who came while we were away is kept for us: %+v", l)
+		}
+	}
+	if _, kept := legIn(snap, p.a); !kept {
+		s.Error("a caller who talks was given to the fallback")
+	}
+	s.mutual(p.caller, p.agent)
 }
 
 func transfersWhileAway(s *scene) {

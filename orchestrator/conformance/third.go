@@ -1,11 +1,14 @@
 package conformance
 
 import (
+	"time"
+
 	"ringmaster/orchestrator"
 )
 
 var thirds = []sentence{
 	{"a third joins two who talk, and all three hear each other", thirdJoins},
+	{"two who talk are silent for as long as declared when a third joins", thirdInterrupts},
 	{"the third leaves again and the two talk on", thirdLeaves},
 	{"of three any may go and the others talk on", thirdStays},
 	{"joining a bridge or with a leg that is not there joins nobody", joinsNothing},
@@ -67,6 +70,35 @@ func thirdJoins(s *scene) {
 	s.do(orchestrator.Join{Leg: t.c, Bridge: t.bridge}, orchestrator.ResultAlready, orchestrator.ResultAccepted)
 	s.chorus(t.caller, t.agent, t.third)
 }
+
+// mostJoins is how often a third joins until the gap is as declared: a busy
+// machine makes silence of its own, and a short gap may be overheard.
+const mostJoins = 15
+
+func thirdInterrupts(s *scene) {
+	if !s.st.Tones {
+		s.Skip("nothing is heard here")
+	}
+	gap := s.d.sw.Capabilities().JoinGap.Duration()
+	t := threesome{pair: s.connected(0)}
+	t.third, t.c = s.listener(1)
+	var missed []time.Duration
+	for range mostJoins {
+		s.mutual(t.caller, t.agent)
+		since := time.Now()
+		s.joins(t.c, t.bridge)
+		time.Sleep(2 * s.st.Quiet)
+		silent := t.caller.Missed(agentTone, since)
+		if missed = append(missed, silent); gap == 0 && silent < hearing || gap > 0 && silent >= hearing && silent <= 3*gap {
+			return
+		}
+		s.do(orchestrator.Separate{Leg: t.c, Bridge: t.bridge}, orchestrator.ResultAccepted)
+	}
+	s.Errorf("declared is a gap of %v; the joins were not heard through for %v", gap, missed)
+}
+
+// hearing is the shortest silence that far ends are sure to notice.
+const hearing = 90 * time.Millisecond
 
 func thirdLeaves(s *scene) {
 	t := s.threesome()
