@@ -32,6 +32,10 @@ type Command struct {
 
 // Action is what a switch can be told. The set is closed, every value in it is
 // validated or encoded by the adapter, and only events confirm what was done.
+//
+// Streaming what a leg hears and says to a server elsewhere is left out: Asterisk
+// has it built in (externalMedia), FreeSWITCH only by a module of a third party,
+// and nothing here would listen to it yet.
 type Action interface{ action() }
 
 // Actions on one leg.
