@@ -66,6 +66,8 @@ func (b *book) stranger(e *event, channel string, now time.Time) ([]orchestrator
 		return nil, []chore{{about: channel, orders: []order{encodeHangup(channel, orchestrator.CauseNormal)}}}
 	case e.name == "CHANNEL_PARK":
 		return b.arrival(e, channel, now)
+	case e.name == "CHANNEL_HANGUP_COMPLETE" && entryOf(e) != "":
+		b.ended.add(string(b.legID(channel, ""))) // Its arrival may be on its way.
 	}
 	return nil, nil
 }
@@ -76,7 +78,11 @@ func (b *book) arrival(e *event, channel string, now time.Time) ([]orchestrator.
 	if entry == "" || e.get("Answer-State") == "hangup" || !channelPattern.MatchString(channel) {
 		return nil, nil
 	}
-	l := b.open(b.legID(channel, ""), now)
+	id := b.legID(channel, "")
+	if b.ended.has(string(id)) {
+		return nil, nil // Its end overtook it, or it is told again.
+	}
+	l := b.open(id, now)
 	b.describe(l, e)
 	l.parked = true
 	l.sequence = e.sequence()
