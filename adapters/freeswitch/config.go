@@ -70,6 +70,9 @@ type Config struct {
 	// guardFor is how long a waiting leg is left alone after our last sign of
 	// life; 0 is 30 s. It is put off every third of that.
 	guardFor time.Duration
+	// deafAfter is how long FreeSWITCH's signs of life may fail to come at
+	// least; 0 is 15 s.
+	deafAfter time.Duration
 }
 
 // String names the switch and keeps the password out of logs.
@@ -104,6 +107,7 @@ func (c Config) complete() (Config, error) {
 	c.CreateBurst = orDefault(c.CreateBurst, defaultBurst)
 	c.CreateWait = orDefault(c.CreateWait, defaultCreateWait)
 	c.guardFor = orDefault(c.guardFor, defaultGuard)
+	c.deafAfter = orDefault(c.deafAfter, deafAfter)
 	c.Queue = orDefault(c.Queue, defaultQueue)
 	c.Connections = orDefault(c.Connections, defaultConnections)
 	if c.Log == nil {

@@ -28,8 +28,18 @@
 //
 // # What is promised
 //
-//   - Events of one leg come in order. What may have been missed is said:
-//     SwitchLost, then SwitchSynced before anything else.
+//   - What is told of one leg is in order: it rings before it is up, and after
+//     its end comes nothing. FreeSWITCH itself hands events out in their order
+//     as long as it does so with one thread (initial-event-threads, which doctor
+//     looks at). Events that come in another order nevertheless are not sorted,
+//     because waiting for a late one would delay all others: each carries its
+//     number (Event-Sequence), a leg only goes forward, and one that is older
+//     than what is known of its leg takes nothing back. Ringing that comes after
+//     the answer is left out; a park that comes after the end brings no leg
+//     back. Stats.Late counts them.
+//   - What may have been missed is said: SwitchLost, then SwitchSynced before
+//     anything else. So is a switch that answers and tells nothing any more:
+//     the event HEARTBEAT is missed.
 //   - Only events confirm. A command without an answer is never repeated; the
 //     leg is read again and the difference reported.
 //   - A leg ends with exactly one LegEnded. A Dial that was not accepted leaves

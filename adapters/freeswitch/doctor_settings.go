@@ -159,7 +159,7 @@ func (x *examiner) limits(ctx context.Context) {
 	const beat = "signs of life"
 	every, set := c.Settings.get("event-heartbeat-interval")
 	if n, err := strconv.Atoi(every); !set || err != nil || n > 5 {
-		x.warn(beat, "one every "+orDefault(every, "20")+" s: a switch that hangs is noticed late", "2",
+		x.warn(beat, "one every "+orDefault(every, "20")+" s: a switch that answers and tells nothing is noticed late", "2",
 			"switch.conf.xml: event-heartbeat-interval = 2; then restart FreeSWITCH when convenient")
 	} else {
 		x.ok(beat, "one every "+every+" s")

@@ -39,6 +39,7 @@ type session struct {
 	garbledAt time.Time
 	again     *time.Timer // the second reading after connecting
 	heart     heartbeat
+	signs     signs // FreeSWITCH's
 }
 
 // received is one event and when it came.
@@ -115,6 +116,7 @@ func (c *session) hear(f frame) error {
 		c.counters.add(func(n *Stats) { n.Unknown++ })
 		return nil
 	}
+	c.signs.heard(f.body, time.Now())
 	if bytes.Contains(f.body, takeoverMark) {
 		if e, ok := parseEvent(f.body); ok && e.name == takeoverName && newerThan(c.cfg.Epoch, e.get(epochHeader)) {
 			c.setState(linkSuperseded) // At once, however long the queue is.
@@ -136,8 +138,9 @@ func newerThan(ours uint64, text string) bool {
 }
 
 // feelPulse finds a connection that is open and dead, and a newer orchestrator
-// whose word did not reach us. It asks on the connection for events: an answer
-// there shows that events arrive too.
+// whose word did not reach us. It asks on the connection for events, where an
+// answer shows that what is sent arrives; that events are sent, FreeSWITCH's
+// signs of life show.
 func (c *session) feelPulse(ctx context.Context) error {
 	for {
 		select {
@@ -146,6 +149,9 @@ func (c *session) feelPulse(ctx context.Context) error {
 		case <-time.After(pulse):
 		}
 		if err := c.checkEpoch(ctx); err != nil {
+			return err
+		}
+		if err := c.signs.look(time.Now(), c.cfg.deafAfter); err != nil {
 			return err
 		}
 	}
