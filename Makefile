@@ -9,10 +9,17 @@ GO       ?= go
 BIN      := bin
 CONSOLE  := api/console
 LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.13.1
-FAST     := ./orchestrator/... ./api/... ./adapters/journal/... ./adapters/speech/... ./adapters/secret/... ./cmd/ringmaster/cli/...
+FAST     := ./orchestrator/... ./api/... ./adapters/journal/... ./adapters/speech/... ./cmd/ringmaster/cli/...
 BENCHES  := ./orchestrator/...
 ENCODERS := asterisk:FuzzEncodeCreate asterisk:FuzzEncodeOthers asterisk:FuzzEncodeVariable freeswitch:FuzzEncodeDial freeswitch:FuzzEncodeOthers
 FUZZ     ?= 2000000
+
+# Said at both ends of the tests, because the middle is long.
+FREESWITCH_PART = if [ -z "$${RINGMASTER_FREESWITCH:-}" ]; then \
+	  echo "FreeSWITCH: the live part is NOT run, because RINGMASTER_FREESWITCH is not set (the prefix, with bin/freeswitch)."; \
+	elif [ ! -x "$$RINGMASTER_FREESWITCH/bin/freeswitch" ]; then \
+	  echo "FreeSWITCH: the live part is NOT run, because there is no $$RINGMASTER_FREESWITCH/bin/freeswitch."; \
+	else echo "FreeSWITCH: the live part is run, with $$RINGMASTER_FREESWITCH/bin/freeswitch."; fi
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,11 +31,12 @@ demo: ## Run a call centre: real Asterisk, five desk phones, callers, console on
 	@exec $(BIN)/demo $(DEMO)
 
 test: ## Run every test that needs no special hardware, installing what is missing
+	@$(FREESWITCH_PART)
 	@docker/install.sh test
 	@$(MAKE) --no-print-directory $(CONSOLE)/dist/index.html
 	@$(MAKE) --no-print-directory console-test
 	$(GO) vet ./...
-	$(GO) test -count=1 -timeout 30m -p 1 ./...
+	$(GO) test -count=1 -timeout 30m -p 1 ./... || status=$$?; $(FREESWITCH_PART); exit $${status:-0}
 
 check: ## Run the fast tests: format, vet, unit, transcript, property, a short simulation
 	@test -z "$$(gofmt -s -l $$(git ls-files '*.go' | grep -v _gen.go))" || { gofmt -s -l $$(git ls-files '*.go' | grep -v _gen.go); echo "run gofmt -s -w on these"; exit 1; }
