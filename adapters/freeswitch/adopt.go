@@ -79,6 +79,7 @@ func (b *book) adopt(pic picture) (todo []chore) {
 	present := map[orchestrator.LegID]bool{}
 	clear(b.users)
 	clear(b.busy)
+	b.reborn(pic.core)
 	for i := range pic.channels {
 		e := &pic.channels[i]
 		channel := e.get("Unique-ID")
@@ -107,6 +108,8 @@ func (b *book) adopt(pic picture) (todo []chore) {
 			b.shut(l, false)
 		}
 	}
+	b.reborn(pic.core)
+	b.core = pic.core
 	b.pair(pic)
 	return todo
 }

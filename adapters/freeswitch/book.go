@@ -91,6 +91,7 @@ type book struct {
 	plays   map[orchestrator.PlayID]*leg
 	bridges map[orchestrator.BridgeID]orchestrator.Stamp
 	ended   memory
+	core    string // the FreeSWITCH process they were on
 	// devices are the watched endpoints; users are the channels of each device,
 	// whoever placed the call.
 	devices map[string]device
@@ -220,6 +221,15 @@ func (b *book) restless(now time.Time) []*leg {
 // endedLimit is how many ended legs are remembered, so that a late or repeated
 // event cannot bring one back.
 const endedLimit = 8192
+
+// reborn forgets what ended on another FreeSWITCH process: `sofia recover` brings
+// legs back under their old names, and hanging up one of two who talk would leave
+// the other with silence for good. The caller holds the lock.
+func (b *book) reborn(core string) {
+	if core != b.core {
+		b.ended = newMemory(endedLimit)
+	}
+}
 
 // memory is a set that forgets its oldest entry when it is full.
 type memory struct {
