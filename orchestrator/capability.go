@@ -32,7 +32,7 @@ type Capabilities struct {
 	ListsRecordings bool `json:"lists_recordings"`
 	// DetectsMachine: DetectMachine works.
 	DetectsMachine bool `json:"detects_machine"`
-	// JoinGap is about how long two who talk are silent when a third joins.
+	// JoinGap is about how long two who talk are silent when a third joins them.
 	JoinGap Millis `json:"join_gap_ms"`
 	// FallsBackAlone: calls that arrive while nobody controls the switch, and
 	// those in our care that nobody adopts, go to the dialplan's fallback.

@@ -38,7 +38,7 @@ func TestSameStory(t *testing.T) {
 		})
 	}
 	for i, d := range differences {
-		if !met[i] {
+		if !met[i] && !d.moments {
 			t.Errorf("nothing differs any more by this, and it must not hide what will: %s", d.why)
 		}
 	}
