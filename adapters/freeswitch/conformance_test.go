@@ -211,8 +211,7 @@ func (f *far) Hears(hz int, d time.Duration) bool {
 }
 
 func (f *far) Missed(hz int, since time.Time) time.Duration {
-	now := time.Now()
-	return time.Duration((1 - f.call.Ear().Heard(hz, since, now)) * float64(now.Sub(since)))
+	return f.call.Ear().LongestWithout(hz, since, time.Now())
 }
 
 func (f *far) Status() int {

@@ -128,7 +128,7 @@ type Far interface {
 	Tone(hz int) error
 	// Hears reports whether a tone of that many Hz is heard within d.
 	Hears(hz int, d time.Duration) bool
-	// Missed is for how long since then a tone of that many Hz was not heard.
+	// Missed is the longest stretch since then without a tone of that many Hz.
 	Missed(hz int, since time.Time) time.Duration
 	// Early reports whether the call has, or had, sound before its answer.
 	Early() bool

@@ -80,11 +80,12 @@ func thirdInterrupts(s *scene) {
 	}
 	gap, pairs := s.d.sw.Capabilities().JoinGap.Duration(), 3
 	if gap > 0 {
-		pairs = 6 // It may be overheard.
+		pairs = 8 // A short one may be overheard.
 	}
 	var missed []time.Duration
 	for range pairs {
 		silent := s.interrupted()
+		s.Logf("the pair was not heard through for %v", silent)
 		if missed = append(missed, silent); gap == 0 && silent < hearing || gap > 0 && silent >= hearing && silent <= 3*gap {
 			return
 		}
@@ -109,7 +110,7 @@ func (s *scene) interrupted() time.Duration {
 	return silent
 }
 
-// hearing is the shortest silence that far ends are sure to notice.
+// hearing is a silence that is longer than what any network makes now and then.
 const hearing = 90 * time.Millisecond
 
 func thirdLeaves(s *scene) {
