@@ -13,8 +13,8 @@ import "embed"
 //go:embed asterisk/*.conf asterisk/README.md
 var Asterisk embed.FS
 
-// FreeSWITCH holds freeswitch/*.xml and freeswitch/README.md for FreeSWITCH 1.10
-// and 1.11. As with Asterisk, no file contains a password, and none lets
+// FreeSWITCH holds freeswitch/*.xml and freeswitch/README.md for FreeSWITCH
+// 1.11.1 or newer. As with Asterisk, no file contains a password, and none lets
 // anybody in before one is set.
 //
 //go:embed freeswitch/*.xml freeswitch/README.md

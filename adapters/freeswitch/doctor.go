@@ -159,6 +159,9 @@ func (x *examiner) reach(ctx context.Context) bool {
 	return true
 }
 
+// testedVersion is the FreeSWITCH that the adapter was made and is tested with.
+const testedVersion = "1.11.1"
+
 var versionPattern = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)`)
 
 // version knows what the adapter was tried with.
@@ -172,7 +175,7 @@ func (x *examiner) version(ctx context.Context) {
 }
 
 func (x *examiner) judge(found string) {
-	const what, want, fix = "version", "1.11.1 or newer", "upgrade FreeSWITCH"
+	const what, want, fix = "version", testedVersion + " or newer", "upgrade FreeSWITCH"
 	m := versionPattern.FindStringSubmatch(found)
 	if m == nil {
 		x.warn(what, found+" is no version this program knows", want, fix)

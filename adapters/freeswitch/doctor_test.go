@@ -312,3 +312,19 @@ func TestDoctorKnowsVersions(t *testing.T) {
 		}
 	}
 }
+
+// The pages name the version that doctor wants.
+func TestPagesNameTheVersion(t *testing.T) {
+	for name, words := range map[string]string{
+		"doc.go": "version " + testedVersion + " and its successors", "../../dialplans/freeswitch/README.md": "FreeSWITCH " + testedVersion + " or newer",
+		"../../dialplans/dialplans.go": "FreeSWITCH " + testedVersion + " or newer", "../../README.md": "the prefix of " + testedVersion,
+	} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plain := strings.Join(strings.Fields(strings.ReplaceAll(string(text), "//", "")), " "); !strings.Contains(plain, words) {
+			t.Errorf("%s does not say %q", name, words)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -57,4 +58,22 @@ func makesTest(t *testing.T, prefix string, failing bool) string {
 		t.Errorf("make ended with %v", err)
 	}
 	return string(out)
+}
+
+// The folders that the Makefile names exist: go would only warn of one that does
+// not, and test the rest.
+func TestMakefileNamesFoldersThatExist(t *testing.T) {
+	text, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`\./([a-z0-9/]+)(?:/\.\.\.)?`).FindAllStringSubmatch(string(text), -1)
+	for _, m := range named {
+		if _, err := os.Stat("../../" + m[1]); err != nil {
+			t.Errorf("%s: %v", m[0], err)
+		}
+	}
+	if len(named) < 8 {
+		t.Errorf("it names only %s", named)
+	}
 }
