@@ -7,6 +7,8 @@ import (
 var transfers = []sentence{
 	{"a blind transfer is asked for; accepted, the party can be sent on", blindAccepted},
 	{"a blind transfer rejected leaves both talking", blindRejected},
+	{"after a transfer rejected the agent going leaves the caller with us", rejectedAgentGoes},
+	{"after a transfer rejected the caller going leaves the agent with us", rejectedCallerGoes},
 	{"the phone going while its transfer waits leaves the party with us", askerGoes},
 	{"the party going while a transfer waits ends only its leg", partyGoes},
 	{"the transfer key of a phone that talks to nobody is refused unasked", transfersNobody},
@@ -79,6 +81,18 @@ func blindAccepted(s *scene) {
 }
 
 func blindRejected(s *scene) {
+	p := s.rejected()
+	s.do(orchestrator.RejectTransfer{Leg: p.b}, answered...)
+	s.do(orchestrator.AcceptTransfer{Leg: p.b}, answered...)
+	s.mutual(p.caller, p.agent)
+	s.wantLeg(s.snapshot(), orchestrator.SnapshotLeg{
+		Leg: p.a, Stamp: stamp(p.a, orchestrator.RoleCaller, callID(p.a)), State: orchestrator.LegIsUp, Bridge: p.bridge,
+	})
+}
+
+// rejected is a pair who talk on after a transfer was rejected.
+func (s *scene) rejected() pair {
+	s.Helper()
 	p := s.asking()
 	mark := s.d.mark()
 	s.do(orchestrator.RejectTransfer{Leg: p.b}, orchestrator.ResultAccepted)
@@ -89,12 +103,21 @@ func blindRejected(s *scene) {
 		}
 	}
 	s.mutual(p.caller, p.agent)
-	s.do(orchestrator.RejectTransfer{Leg: p.b}, answered...)
-	s.do(orchestrator.AcceptTransfer{Leg: p.b}, answered...)
-	s.mutual(p.caller, p.agent)
-	s.wantLeg(s.snapshot(), orchestrator.SnapshotLeg{
-		Leg: p.a, Stamp: stamp(p.a, orchestrator.RoleCaller, callID(p.a)), State: orchestrator.LegIsUp, Bridge: p.bridge,
-	})
+	return p
+}
+
+func rejectedAgentGoes(s *scene) {
+	p := s.rejected()
+	s.must(p.agent.Hangup())
+	s.ended(p.b)
+	s.stays(p.caller, p.a)
+}
+
+func rejectedCallerGoes(s *scene) {
+	p := s.rejected()
+	s.must(p.caller.Hangup())
+	s.ended(p.a)
+	s.stays(p.agent, p.b)
 }
 
 func askerGoes(s *scene) {
