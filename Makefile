@@ -13,6 +13,8 @@ FAST     := ./orchestrator/... ./api/... ./adapters/journal/... ./adapters/speec
 BENCHES  := ./orchestrator/...
 ENCODERS := asterisk:FuzzEncodeCreate asterisk:FuzzEncodeOthers asterisk:FuzzEncodeVariable freeswitch:FuzzEncodeDial freeswitch:FuzzEncodeOthers
 FUZZ     ?= 2000000
+# What fuzzing found worth keeping goes on from one run to the next.
+CORPUS    = "$$($(GO) env GOCACHE)/fuzz/ringmaster/adapters"
 
 # Said at both ends of the tests, because the middle is long.
 FREESWITCH_PART = if [ -z "$${RINGMASTER_FREESWITCH:-}" ]; then \
@@ -74,8 +76,11 @@ sim: ## Simulate 10,000 seeds of calls, faults and restarts
 	$(GO) test -count=1 -timeout 30m ./orchestrator/simulation -sim.seeds=10000
 
 fuzz: ## Fuzz what speaks to the switches: 10 million executions of the encoders
+	@mkdir -p $(CORPUS); for kind in asterisk freeswitch; do tar -xzf adapters/$$kind/testdata/corpus.tar.gz -C $(CORPUS); done
 	@for target in $(ENCODERS); do \
 	  $(GO) test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZ)x -fuzzminimizetime 1x "./adapters/$${target%:*}"; done
+	@for kind in asterisk freeswitch; do tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cC $(CORPUS) $$kind \
+	  | gzip -n9 > adapters/$$kind/testdata/corpus.tar.gz; done
 
 matrix: ## Break things under load on both real switches, and load them until they are slow (75 minutes, alone on the machine)
 	$(GO) test -count=1 -v -timeout 150m -run 'UnderLoad|TestTakeOver|TestHandOver|TestLoad|TestCrashLoop|TestFrozenAlone|TestResetInMidFrame|TestHalfOpen|TestSlowWire|TestPastTheKnee' ./cmd/ringmaster/e2e -long -e2e.takeovers=12
