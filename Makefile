@@ -38,7 +38,7 @@ test: ## Run every test that needs no special hardware, installing what is missi
 	@$(MAKE) --no-print-directory $(CONSOLE)/dist/index.html
 	@$(MAKE) --no-print-directory console-test
 	$(GO) vet ./...
-	$(GO) test -count=1 -timeout 55m -p 1 ./... || status=$$?; $(FREESWITCH_PART); exit $${status:-0}
+	@$(GO) test -count=1 -timeout 55m -p 1 ./... || status=$$?; $(FREESWITCH_PART); exit $${status:-0}
 
 check: ## Run the fast tests: format, vet, unit, transcript, property, a short simulation
 	@test -z "$$(gofmt -s -l $$(git ls-files '*.go' | grep -v _gen.go))" || { gofmt -s -l $$(git ls-files '*.go' | grep -v _gen.go); echo "run gofmt -s -w on these"; exit 1; }
@@ -83,7 +83,7 @@ fuzz: ## Fuzz what speaks to the switches: 10 million executions of the encoders
 	  | gzip -n9 > adapters/$$kind/testdata/corpus.tar.gz; done
 
 matrix: ## Break things under load on both real switches, and load them until they are slow (75 minutes, alone on the machine)
-	$(GO) test -count=1 -v -timeout 150m -run 'UnderLoad|TestTakeOver|TestHandOver|TestLoad|TestCrashLoop|TestFrozenAlone|TestResetInMidFrame|TestHalfOpen|TestSlowWire|TestPastTheKnee' ./cmd/ringmaster/e2e -long -e2e.takeovers=12
+	$(GO) test -count=1 -v -timeout 150m -run 'UnderLoad|TestTakeOver|TestHandOver|TestLoad|TestCrashLoop|TestFrozenAlone|TestResetInMidFrame|TestHalfOpen|TestSlowWire|TestPastTheKnee|TestSurge' ./cmd/ringmaster/e2e -long -e2e.takeovers=12
 
 clean: ## Remove what was built; the Asterisk root in .lab stays
 	rm -rf $(BIN) $(CONSOLE)/node_modules
