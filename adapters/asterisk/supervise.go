@@ -91,17 +91,35 @@ func (s *Switch) tapIn(ctx context.Context, l *leg, x *spy, there bool, make fun
 			return err
 		}
 	}
-	if err := s.rest.send(ctx, encodeSpyBridge(x.bridge), nil); err != nil && statusOf(err) != http.StatusConflict {
-		return err
-	}
+	defer s.hold(orchestrator.BridgeID(x.bridge))()
 	put, err := encodeJoin(orchestrator.BridgeID(x.bridge), members...)
 	if err != nil {
+		return err
+	}
+	if err := s.spyBridge(ctx, x); err != nil {
 		return err
 	}
 	if err := make(); err != nil {
 		return err
 	}
-	return s.rest.send(ctx, put, nil)
+	err = s.rest.send(ctx, put, nil)
+	for tries := 0; bridgeGone(err) && tries < 5 && ctx.Err() == nil; tries++ {
+		// The one that was there is that of a moment ago, being taken down.
+		time.Sleep(20 * time.Millisecond)
+		if err = s.spyBridge(ctx, x); err == nil {
+			err = s.rest.send(ctx, put, nil)
+		}
+	}
+	return err
+}
+
+// spyBridge makes a supervisor's bridge, which may be there.
+func (s *Switch) spyBridge(ctx context.Context, x *spy) error {
+	err := s.rest.send(ctx, encodeSpyBridge(x.bridge), nil)
+	if statusOf(err) == http.StatusConflict {
+		return nil
+	}
+	return err
 }
 
 // dropSpy ends a tap, and its bridge with it when nobody listens any more. What
