@@ -36,9 +36,10 @@ func (b *book) misses(pic picture, app string) bool {
 func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestrator.PlayID, came []orchestrator.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	present := map[orchestrator.LegID]bool{}
+	present, there := map[orchestrator.LegID]bool{}, map[string]bool{}
 	for i := range pic.channels {
 		c := &pic.channels[i]
+		there[c.ID] = true
 		away := b.away(c) && !c.in(app)
 		if !c.in(app) && !away || strings.Join(c.args(), ",") == argsTap {
 			continue
@@ -69,6 +70,7 @@ func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestra
 			came = append(came, b.detected(l, c.args())...)
 		}
 	}
+	b.exorcise(there)
 	for id, l := range b.live {
 		if !present[id] && !l.quiet && l.born.Before(pic.asked) {
 			b.shut(l, false)
@@ -111,8 +113,9 @@ func (b *book) describe(l *leg, c *channel) {
 // refresh takes over what can have changed unseen.
 func (b *book) refresh(l *leg, c *channel) {
 	l.started.set()
-	l.left = time.Time{}
-	l.doubtful = false
+	if !l.left.IsZero() { // It came back unseen, or is a ghost: see readAgain.
+		l.left, l.doubtful = time.Time{}, true
+	}
 	if stamp, ok := orchestrator.ParseStamp(c.ChannelVars[stampVariable]); ok {
 		l.stamp = stamp
 	}

@@ -41,6 +41,7 @@ type leg struct {
 	wishes    bool      // its phone waits for our word about a transfer
 	left      time.Time // left our application, end not known yet
 	doubtful  bool      // a request about it had no answer: read it again
+	ghostly   bool      // read once as a ghost
 
 	// Who ends it: the first hang-up request without "soft" is the far end's.
 	asked  bool // a hang-up request was seen
@@ -123,6 +124,7 @@ type book struct {
 	live     map[orchestrator.LegID]*leg
 	plays    map[orchestrator.PlayID]*leg
 	ended    memory
+	ghosts   map[string]string // endpoints of ghosts, by channel
 	devices  map[string]device // watched endpoints, by name
 
 	recordings   map[orchestrator.RecordingID]*recording
@@ -143,7 +145,7 @@ type device struct {
 func newBook(id orchestrator.SwitchID) *book {
 	return &book{
 		switchID: id, live: map[orchestrator.LegID]*leg{}, plays: map[orchestrator.PlayID]*leg{},
-		ended: newMemory(endedLimit), devices: map[string]device{},
+		ended: newMemory(endedLimit), ghosts: map[string]string{}, devices: map[string]device{},
 		recordings: map[orchestrator.RecordingID]*recording{}, recorded: newMemory(recordedLimit),
 		spies: map[orchestrator.LegID]*spy{}, tapping: map[string]*mark{},
 	}
@@ -212,21 +214,6 @@ func (b *book) running(l *leg) []orchestrator.PlayID {
 	for id, p := range l.plays {
 		if !p.done {
 			out = append(out, id)
-		}
-	}
-	return out
-}
-
-// restless lists the legs that have to be read again: they left our
-// application some time ago and nothing was said about their end, or a request
-// about them had no answer.
-func (b *book) restless(before time.Time) []*leg {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var out []*leg
-	for _, l := range b.live {
-		if !l.quiet && (l.doubtful || !l.left.IsZero() && l.left.Before(before)) {
-			out = append(out, l)
 		}
 	}
 	return out

@@ -93,6 +93,7 @@ func (b *book) snapshotEndpoints(found []ari.EndpointData, names []string) []orc
 	for _, name := range names {
 		d := states[name]
 		d.known = true
+		d.inUse = d.inUse && !b.haunted(name)
 		b.devices[name] = d
 		out = append(out, orchestrator.SnapshotEndpoint{Endpoint: name, Reachable: d.reachable, InUse: d.inUse})
 	}

@@ -190,7 +190,7 @@ func (c *session) serve(ctx context.Context) error {
 		case e := <-c.said:
 			c.tell(ctx, e)
 		case r := <-c.reads:
-			c.report(ctx, c.book.reread(r))
+			c.heal(ctx, r)
 		case <-c.resync:
 			if err := c.sync(ctx, false); err != nil {
 				return err
@@ -306,32 +306,4 @@ func (c *session) settle(l *leg) {
 	c.book.mu.Lock()
 	defer c.book.mu.Unlock()
 	l.subscribed.set()
-}
-
-// lookAfter reads restless legs again.
-func (c *session) lookAfter(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(restlessly):
-		}
-		c.sayOverload()
-		c.say(c.book.overdue(time.Now().Add(-endGrace))...)
-		for _, l := range c.book.restless(time.Now().Add(-endGrace)) {
-			found, err := c.readChannel(ctx, l.channel)
-			r := read{leg: l, status: statusOf(err)}
-			if err == nil {
-				r.status, r.state, r.ours = http.StatusOK, found.State, found.in(c.cfg.App)
-			}
-			if r.status == http.StatusNotFound {
-				c.counters.add(func(n *Stats) { n.HealedEnds++ })
-			}
-			select {
-			case c.reads <- r:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}
 }

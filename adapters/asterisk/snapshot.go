@@ -166,7 +166,7 @@ func (c *session) hearOut(ctx context.Context, pic picture) error {
 			}
 			c.counters.lag(time.Since(m.at))
 		case r := <-c.reads:
-			c.report(ctx, c.book.reread(r))
+			c.heal(ctx, r)
 		case <-until:
 			return nil
 		}

@@ -1,6 +1,7 @@
 package asterisk
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -44,6 +45,64 @@ func TestTransferIsAnsweredAfterItsRequest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A channel that is over and listed for good, as a REFER that meets a hang-up
+// leaves it (see readAgain), ends once, and its phone is free; pictures of it
+// change nothing. The same one met after a restart ends when it is hung up.
+func TestGhostEnds(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		t.Run(fmt.Sprint("known before: ", known), func(t *testing.T) {
+			f := newFake(t)
+			ghost := channelJSON("1", "Up", "")
+			haunt := func() {
+				f.say("GET /channels", "["+ghost+"]")
+				f.say("GET /channels/1", ghost)
+				f.say("GET /endpoints", `[{"technology":"PJSIP","resource":"1001","state":"online","channel_ids":["1"]}]`)
+				f.fail("GET /channels/1/variable", http.StatusNotFound, "Provided channel was not found")
+				f.fail("DELETE /channels/1", http.StatusNotFound, "Channel not found")
+			}
+			if !known {
+				haunt()
+			}
+			o := f.open(func(c *Config) { c.Endpoints = []string{"PJSIP/1001"} })
+			if known {
+				f.send(arrivalJSON("1"))
+				expect[orchestrator.LegOffered](o, 0, nil)
+				f.send(deviceJSON("PJSIP/1001", "INUSE"))
+				expect(o, 0, func(e orchestrator.EndpointChanged) bool { return e.InUse })
+				o.must(orchestrator.Hangup{Leg: "pbx/1", Cause: orchestrator.CauseNormal})
+				haunt()
+				f.send(eventJSON("StasisEnd", ghost, ""))
+			} else {
+				o.do(orchestrator.Hangup{Leg: "pbx/1", Cause: orchestrator.CauseNormal})
+			}
+			o.sw.Resync()
+			expect(o, 0, func(e orchestrator.LegEnded) bool { return e.Leg == "pbx/1" && e.By == orchestrator.EndedByUs })
+			expect(o, 0, func(e orchestrator.EndpointChanged) bool { return !e.InUse })
+			mark := o.mark()
+			f.send(deviceJSON("PJSIP/1001", "INUSE"))
+			o.sw.Resync()
+			synced, _ := expect[orchestrator.SwitchSynced](o, mark, nil)
+			if again := synced.Snapshot; len(again.Legs) != 0 || again.Endpoints[0].InUse {
+				t.Errorf("after its end the snapshot is %+v", again)
+			}
+			f.say("GET /channels", "[]") // Asterisk was restarted, and forgets it.
+			f.say("GET /endpoints", `[{"technology":"PJSIP","resource":"1001","state":"online","channel_ids":[]}]`)
+			forgotten := o.mark()
+			o.sw.Resync()
+			expect[orchestrator.SwitchSynced](o, forgotten, nil)
+			f.send(deviceJSON("PJSIP/1001", "RINGING"))
+			expect(o, mark, func(e orchestrator.EndpointChanged) bool { return e.InUse })
+			if n := o.sw.Stats().HealedEnds; n != 1 {
+				t.Errorf("%d ends were found by asking", n)
+			}
+		})
+	}
+}
+
+func deviceJSON(name, state string) string {
+	return `{"type":"DeviceStateChanged","timestamp":"2026-11-23T01:30:00.000+0000","application":"rm","device_state":{"name":"` + name + `","state":"` + state + `"}}`
 }
 
 func referJSON(channel, number string) string {

@@ -1,7 +1,6 @@
 package asterisk
 
 import (
-	"net/http"
 	"strings"
 	"time"
 
@@ -304,7 +303,7 @@ func (b *book) device(name, state string) []orchestrator.Event {
 	case "UNAVAILABLE", "INVALID":
 		d.reachable = false
 	case "INUSE", "RINGING", "BUSY", "ONHOLD", "RINGINUSE":
-		d.inUse = true
+		d.inUse = !b.haunted(name) // A ghost's endpoint would be in use for good.
 	}
 	if d == old {
 		return nil
@@ -315,37 +314,4 @@ func (b *book) device(name, state string) []orchestrator.Event {
 
 func (b *book) changed(name string, d device) orchestrator.Event {
 	return orchestrator.EndpointChanged{Switch: b.switchID, Endpoint: name, Reachable: d.reachable, InUse: d.inUse}
-}
-
-// read is the answer to reading a restless leg again: what a GET of its channel
-// found, with status 404 when it is gone.
-type read struct {
-	leg    *leg
-	status int
-	state  string
-	ours   bool // it is in our application
-}
-
-// reread enters what reading a leg again showed.
-func (b *book) reread(r read) []orchestrator.Event {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	l := r.leg
-	if b.live[l.id] != l {
-		return nil // It ended meanwhile, with an event.
-	}
-	l.doubtful = false
-	switch {
-	case r.status == http.StatusNotFound:
-		return b.end(l, 0, 0)
-	case r.status != http.StatusOK:
-		l.doubtful = true
-		return nil
-	case !r.ours && l.left.After(time.Now()):
-		return nil // At its detection.
-	case !r.ours && !l.left.IsZero():
-		return b.released(l)
-	}
-	l.left = time.Time{}
-	return b.advance(l, r.state)
 }
