@@ -157,9 +157,10 @@ type (
 	}
 )
 
-// Supervise lets Leg hear Target's talk, and more by Mode. Told again with
-// another Mode it changes while they talk; with another Target it is rejected,
-// ReasonSupervises, until StopSupervising. It ends with that, or with either leg.
+// Supervise lets Leg hear Target's talk, and more by Mode. Both are up and Leg is
+// in no talk itself, else it is rejected. Told again with another Mode it changes
+// while they talk; with another Target it is rejected, ReasonSupervises, until
+// StopSupervising. It ends with that, or with either leg.
 type (
 	Supervise struct {
 		Leg    LegID // of the supervisor

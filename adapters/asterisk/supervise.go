@@ -45,15 +45,18 @@ func (s *Switch) supervise(ctx context.Context, l *leg, a orchestrator.Supervise
 		return orchestrator.ResultRejected, "a leg cannot supervise itself"
 	}
 	s.book.mu.Lock()
-	before, up := s.book.spies[l.id], l.state == orchestrator.LegIsUp
+	before, up := s.book.spies[l.id], l.state == orchestrator.LegIsUp && target.state == orchestrator.LegIsUp
+	talks := l.bridge != ""
 	s.book.mu.Unlock()
 	switch {
 	case !up:
-		return orchestrator.ResultRejected, "the supervisor's leg is not up"
+		return orchestrator.ResultRejected, "a leg is not up"
 	case before != nil && before.target == a.Target && before.mode == a.Mode:
 		return orchestrator.ResultAlready, ""
 	case before != nil && before.target != a.Target:
 		return orchestrator.ResultRejected, orchestrator.ReasonSupervises
+	case before == nil && talks:
+		return orchestrator.ResultRejected, "the leg is in another talk"
 	}
 	now := time.Now()
 	x := &spy{

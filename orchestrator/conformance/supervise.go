@@ -10,6 +10,7 @@ var supervisions = []sentence{
 	{"who listens hears both and is heard by nobody", superviseListen},
 	{"the mode is changed while they talk, to whisper and barge and back", superviseChanges},
 	{"who supervises one is refused another, and goes on with the first", superviseOne},
+	{"who talks is refused supervising and talks on, and who rings is not supervised", superviseFree},
 	{"a supervisor's own keys keep the mode or change it, as declared", superviseKeys},
 	{"stop supervising ends it and all stay", superviseStops},
 	{"the supervisor going leaves the talk as it was", supervisorGoes},
@@ -113,6 +114,20 @@ func superviseOne(s *scene) {
 	}
 	s.do(orchestrator.StopSupervising{Leg: p.c}, orchestrator.ResultAccepted)
 	s.do(other, orchestrator.ResultAccepted)
+}
+
+func superviseFree(s *scene) {
+	if !s.d.sw.Capabilities().Supervision {
+		s.Skip("this switch does not supervise")
+	}
+	p := s.connected(0)
+	rings, c := s.ringing(1)
+	s.do(orchestrator.Supervise{Leg: p.b, Target: c, Mode: orchestrator.Barge}, orchestrator.ResultRejected)
+	s.must(rings.Answer())
+	await(s, s.d, 0, s.st.Event, on[orchestrator.LegUp](c))
+	s.do(orchestrator.Supervise{Leg: p.b, Target: c, Mode: orchestrator.Barge}, orchestrator.ResultRejected)
+	s.mutual(p.caller, p.agent)
+	s.do(orchestrator.Supervise{Leg: c, Target: p.b, Mode: orchestrator.Listen}, orchestrator.ResultAccepted)
 }
 
 // superviseKeys presses what would be barge.

@@ -19,15 +19,16 @@ func (s *Switch) supervise(a orchestrator.Supervise) (answer, string) {
 		return orchestrator.ResultNotFound, ""
 	case l == target:
 		return s.object("leg %s supervises itself", a.Leg)
-	case l.state != orchestrator.LegIsUp:
-		return orchestrator.ResultRejected, "the supervisor's leg is not up"
+	case l.state != orchestrator.LegIsUp || target.state != orchestrator.LegIsUp:
+		return orchestrator.ResultRejected, "a leg is not up"
 	case l.watches != nil && *l.watches == watch{target, a.Mode}:
 		return s.already()
 	case l.watches != nil && l.watches.target != target:
 		return orchestrator.ResultRejected, orchestrator.ReasonSupervises
+	case l.watches == nil && l.bridge != nil:
+		return orchestrator.ResultRejected, "the leg is in another talk"
 	}
 	s.silence(l, true)
-	s.leave(l, true)
 	l.watches = &watch{target, a.Mode}
 	return orchestrator.ResultAccepted, ""
 }
