@@ -51,7 +51,7 @@ type Config struct {
 	CreateWait time.Duration
 
 	// Queue is how many undelivered messages are held before the switch is
-	// given up and read anew; 0 is 16384.
+	// given up and read anew, beside at most as many events; 0 is 16384.
 	Queue int
 	// Connections bounds the HTTP connections; 0 is 32. Asterisk's own limit
 	// is sessionlimit in http.conf.

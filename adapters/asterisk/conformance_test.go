@@ -37,12 +37,28 @@ func (h *harness) Stage() conformance.Stage {
 		Missing: []orchestrator.Media{{File: h.missing}}, Music: lab.MusicClass,
 		Context: "rm-fallback", Extension: "agent", Tones: true, Files: true,
 		Event: 5 * time.Second, Quiet: 500 * time.Millisecond, Alone: 2 * time.Second, Recover: 40 * time.Second,
+		Backlog: 2*narrow + 4,
 	}
 }
 
 func (h *harness) Connect(tb testing.TB) orchestrator.Switch {
 	tb.Helper()
-	sw, err := New(h.config(tb))
+	return h.connect(tb, 0)
+}
+
+// narrow is a short queue of messages.
+const narrow = 8
+
+func (h *harness) Narrow(tb testing.TB) orchestrator.Switch {
+	tb.Helper()
+	return h.connect(tb, narrow)
+}
+
+func (h *harness) connect(tb testing.TB, queue int) orchestrator.Switch {
+	tb.Helper()
+	cfg := h.config(tb)
+	cfg.Queue = queue
+	sw, err := New(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

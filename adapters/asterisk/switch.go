@@ -65,7 +65,7 @@ func New(cfg Config) (*Switch, error) {
 	return &Switch{
 		cfg: cfg, rest: newClient(cfg, base, n), book: b, counters: n,
 		creates:  newGate(cfg.CreatesPerSecond, cfg.CreateBurst),
-		events:   make(chan orchestrator.Event, eventBuffer),
+		events:   make(chan orchestrator.Event, min(eventBuffer, cfg.Queue)),
 		resync:   make(chan struct{}, 1),
 		rewatch:  make(chan struct{}, 1),
 		said:     make(chan orchestrator.Event, saidBuffer),

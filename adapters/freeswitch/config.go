@@ -59,8 +59,8 @@ type Config struct {
 	// rejected, "overloaded"; 0 is 1 s.
 	CreateWait time.Duration
 
-	// Queue is how many undelivered events are held before the switch is given
-	// up and read anew; 0 is 16384.
+	// Queue is how many undelivered messages are held before the switch is given
+	// up and read anew, beside at most as many events; 0 is 16384.
 	Queue int
 	// Connections is how many connections carry commands; 0 is 3.
 	Connections int

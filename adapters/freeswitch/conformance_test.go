@@ -37,6 +37,7 @@ func (h *harness) Stage() conformance.Stage {
 		Missing: []orchestrator.Media{{File: h.missing}}, Music: lab.FreeSWITCHMusic,
 		Context: "rm-fallback", Extension: "agent", Tones: true, Files: true,
 		Event: 5 * time.Second, Quiet: 500 * time.Millisecond, Alone: guardFor + 4*time.Second, Recover: 20 * time.Second,
+		Backlog: 2*narrow + 4,
 	}
 }
 
@@ -46,8 +47,21 @@ const guardFor = 8 * time.Second
 
 func (h *harness) Connect(tb testing.TB) orchestrator.Switch {
 	tb.Helper()
+	return h.connect(tb, 0)
+}
+
+// narrow is a short queue of events.
+const narrow = 8
+
+func (h *harness) Narrow(tb testing.TB) orchestrator.Switch {
+	tb.Helper()
+	return h.connect(tb, narrow)
+}
+
+func (h *harness) connect(tb testing.TB, queue int) orchestrator.Switch {
+	tb.Helper()
 	cfg := h.config(tb)
-	cfg.guardFor = guardFor
+	cfg.guardFor, cfg.Queue = guardFor, queue
 	sw, err := New(cfg)
 	if err != nil {
 		tb.Fatal(err)

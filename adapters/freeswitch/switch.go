@@ -57,7 +57,7 @@ func New(cfg Config) (*Switch, error) {
 	return &Switch{
 		cfg: cfg, book: newBook(cfg), counters: newCounters(),
 		creates: newGate(cfg.CreatesPerSecond, cfg.CreateBurst),
-		events:  make(chan orchestrator.Event, eventBuffer),
+		events:  make(chan orchestrator.Event, min(eventBuffer, cfg.Queue)),
 		resync:  make(chan struct{}, 1),
 		rewatch: make(chan struct{}, 1),
 		hurry:   make(chan struct{}, 1),

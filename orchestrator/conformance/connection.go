@@ -10,6 +10,7 @@ import (
 var connections = []sentence{
 	{"the first event is a snapshot", firstIsSynced},
 	{"a cut is lost, then synced before anything else, and calls go on", cut},
+	{"who does not take events is told that the switch is lost, and then how it stands", fallsBehind},
 	{"an adapter that was away adopts what it finds", adopts},
 	{"a newer orchestrator supersedes and the older is fenced", superseded},
 	{"a restarted switch has another epoch and no legs", restarted},
@@ -81,6 +82,36 @@ func cut(s *scene) {
 	s.ended(leg)
 	s.must(s.h.Phone(1).Rung()[0].Answer())
 	await(s, s.d, mark, s.st.Event, on[orchestrator.LegUp](ringing))
+}
+
+// fallsBehind makes more events than fit while nobody takes any.
+func fallsBehind(s *scene) {
+	s.firstSynced(s.d)
+	s.d.close(s, s.st)
+	s.d = run(s, s.h, s.h.Narrow(s))
+	s.firstSynced(s.d)
+	p := s.connected(0)
+	goer, gone := s.talker()
+	mark := s.d.mark()
+	s.d.idle.Lock()
+	for range s.st.Backlog/2 + 1 {
+		s.must(p.caller.Hold())
+		s.must(p.caller.Resume())
+	}
+	s.must(goer.Hangup())
+	s.until("the caller is gone", goer.Ended)
+	time.Sleep(s.st.Quiet)
+	s.d.idle.Unlock()
+	after := s.resynced(mark)
+	s.wantLeg(after.Snapshot, orchestrator.SnapshotLeg{
+		Leg: p.a, Stamp: stamp(p.a, orchestrator.RoleCaller, callID(p.a)), State: orchestrator.LegIsUp, Bridge: p.bridge,
+	})
+	if l, ok := legIn(after.Snapshot, gone); ok && l.State != orchestrator.LegIsDown {
+		s.Errorf("the snapshot has the leg that ended meanwhile: %+v", l)
+	}
+	s.mutual(p.caller, p.agent)
+	s.must(p.caller.Press("5"))
+	await(s, s.d, 0, s.st.Event, func(e orchestrator.Digit) bool { return e.Leg == p.a && e.Digit == "5" })
 }
 
 func adopts(s *scene) {

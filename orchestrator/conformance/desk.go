@@ -17,6 +17,7 @@ type desk struct {
 	done chan struct{} // closed when both Run and the reader are over
 	err  error         // Run's, readable after done
 
+	idle sync.Mutex // held while nothing is taken from the stream
 	mu   sync.Mutex
 	seen []orchestrator.Event
 	news chan struct{} // closed and replaced at every event
@@ -24,8 +25,13 @@ type desk struct {
 
 func open(t testing.TB, h Harness) *desk {
 	t.Helper()
+	return run(t, h, h.Connect(t))
+}
+
+func run(t testing.TB, h Harness, sw orchestrator.Switch) *desk {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	d := &desk{sw: h.Connect(t), stop: stop, done: make(chan struct{}), news: make(chan struct{})}
+	d := &desk{sw: sw, stop: stop, done: make(chan struct{}), news: make(chan struct{})}
 	ran := make(chan struct{})
 	go func() {
 		defer close(ran)
@@ -70,6 +76,8 @@ func (d *desk) rest(events <-chan orchestrator.Event) {
 }
 
 func (d *desk) note(e orchestrator.Event) {
+	d.idle.Lock()
+	defer d.idle.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seen = append(d.seen, e)

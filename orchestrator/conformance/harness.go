@@ -19,6 +19,9 @@ type Harness interface {
 	// A second one beside a running first is a second orchestrator, of a newer
 	// epoch, taking the switch over.
 	Connect(t testing.TB) orchestrator.Switch
+	// Narrow is Connect with an adapter that keeps no more than Stage.Backlog
+	// events for a receiver who does not take them.
+	Narrow(t testing.TB) orchestrator.Switch
 	// Call places a call from the trunk and returns as soon as it is on its
 	// way. Number and name go as they are into what the far end presents.
 	Call(to string, from orchestrator.Party) (Far, error)
@@ -66,6 +69,8 @@ type Stage struct {
 
 	Tones bool // far ends send and recognise tones
 	Files bool // recordings hold the sound, in WAV files of 16 bits
+
+	Backlog int // see Harness.Narrow
 
 	Event   time.Duration // within this an expected event has come
 	Quiet   time.Duration // what has not come within this does not come

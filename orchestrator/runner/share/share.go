@@ -34,7 +34,7 @@ func New(sw o.Switch, route Router) *Shared {
 func (s *Shared) View(t o.TenantID, id o.SwitchID) *View {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	v := &View{shared: s, tenant: t, id: id, events: make(chan o.Event, backlog)}
+	v := &View{shared: s, tenant: t, id: id, events: make(chan o.Event, Backlog)}
 	s.views[t] = v
 	if s.up {
 		s.sw.Resync() // its first event is a snapshot, as the contract says
@@ -83,7 +83,7 @@ func (s *Shared) mend() {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	for _, v := range s.views { // order-free: one request serves all
-		if v.lost && len(v.events) < backlog/2 && s.up {
+		if v.lost && len(v.events) < Backlog/2 && s.up {
 			s.sw.Resync()
 			return
 		}

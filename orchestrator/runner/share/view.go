@@ -7,9 +7,9 @@ import (
 	o "ringmaster/orchestrator"
 )
 
-// backlog is how many events may wait for one tenant's floor; one place is
+// Backlog is how many events may wait for one tenant's floor; one place is
 // kept for the word that more were lost.
-const backlog = 1 << 14
+const Backlog = 1 << 14
 
 // View is one tenant's side of a shared switch.
 type View struct {
@@ -99,13 +99,13 @@ func (v *View) began(leg o.LegID, result o.CommandResult) {
 
 // tell hands an event to the tenant without ever waiting. Called with the lock.
 func (v *View) tell(e o.Event) {
-	if _, synced := e.(o.SwitchSynced); synced && len(v.events) < backlog/2 {
+	if _, synced := e.(o.SwitchSynced); synced && len(v.events) < Backlog/2 {
 		v.lost = false
 	}
 	if v.lost {
 		return // only a snapshot may follow the loss
 	}
-	if len(v.events) < backlog-1 {
+	if len(v.events) < Backlog-1 {
 		v.events <- e
 		return
 	}

@@ -55,9 +55,9 @@ func (h *Host) Close() {
 	h.timer.Stop()
 }
 
-// backlog is how many events may wait for the receiver; one place is kept for
+// Backlog is how many events may wait for the receiver; one place is kept for
 // the word that more were lost.
-const backlog = 4096
+const Backlog = 4096
 
 // retry is the pause before a broken connection is tried again.
 const retry = 20 * time.Millisecond
@@ -74,7 +74,7 @@ type Adapter struct {
 
 // New makes an adapter that connects when it is run.
 func New(h *Host) *Adapter {
-	return &Adapter{host: h, events: make(chan orchestrator.Event, backlog), broken: make(chan struct{}, 1)}
+	return &Adapter{host: h, events: make(chan orchestrator.Event, Backlog), broken: make(chan struct{}, 1)}
 }
 
 // ID is the switch's name in the configuration.
@@ -112,7 +112,7 @@ func (a *Adapter) reconnect(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if len(a.events) < backlog/2 {
+		if len(a.events) < Backlog/2 {
 			a.host.With(func(*simulation.Switch) {
 				a.lost = false
 				a.port.Open()
@@ -131,7 +131,7 @@ func (a *Adapter) take(e orchestrator.Event) {
 	if a.lost {
 		return
 	}
-	if len(a.events) >= backlog-1 {
+	if len(a.events) >= Backlog-1 {
 		a.port.Cut("the receiver did not keep up")
 		return
 	}

@@ -110,10 +110,12 @@ func (h *harness) Stage() conformance.Stage {
 		Missing: []orchestrator.Media{{Sound: "missing"}},
 		Music:   "default", Context: "fallback", Extension: "s", Tones: true,
 		Event: 3 * time.Second, Quiet: 60 * time.Millisecond, Alone: 300 * time.Millisecond, Recover: 3 * time.Second,
+		Backlog: adapter.Backlog,
 	}
 }
 
 func (h *harness) Connect(testing.TB) orchestrator.Switch { return adapter.New(h.host) }
+func (h *harness) Narrow(testing.TB) orchestrator.Switch  { return adapter.New(h.host) }
 func (h *harness) Phone(n int) conformance.Phone          { return h.phones[n] }
 
 // Strain implements conformance.Strained.

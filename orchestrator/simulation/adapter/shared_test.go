@@ -21,6 +21,14 @@ func TestConformanceShared(t *testing.T) {
 
 type sharedHarness struct{ *harness }
 
+func (h sharedHarness) Stage() conformance.Stage {
+	st := h.harness.Stage()
+	st.Backlog = share.Backlog
+	return st
+}
+
+func (h sharedHarness) Narrow(tb testing.TB) orchestrator.Switch { return h.Connect(tb) }
+
 func (h sharedHarness) Connect(testing.TB) orchestrator.Switch {
 	s := share.New(adapter.New(h.host), func(orchestrator.LegOffered) (orchestrator.TenantID, bool) {
 		return "conformance", true
