@@ -271,6 +271,7 @@ const (
 	ReasonUnsupported = "unsupported"          // its Capabilities lack it
 	ReasonRecorded    = "recorded already"     // the leg has another recording
 	ReasonSupervises  = "supervises elsewhere" // the leg listens to another
+	ReasonOverloaded  = "overloaded"           // a Dial whose turn did not come
 )
 
 // Ask is a question to something that is not a switch.

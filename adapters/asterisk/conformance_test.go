@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -91,6 +92,20 @@ func (h *harness) Cut(tb testing.TB) {
 	tb.Helper()
 	h.between.Stop()
 	if err := h.between.Start(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func (h *harness) Strain(tb testing.TB, over bool) {
+	tb.Helper()
+	const slow = `{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":1000}}`
+	var err error
+	if over {
+		_, err = h.between.Toxics.AddToxicJson(strings.NewReader(slow))
+	} else {
+		err = h.between.Toxics.RemoveToxic(context.Background(), "slow")
+	}
+	if err != nil {
 		tb.Fatal(err)
 	}
 }

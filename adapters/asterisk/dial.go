@@ -64,7 +64,7 @@ func (s *Switch) create(ctx context.Context, l *leg, r request) (orchestrator.Co
 		s.counters.add(func(n *Stats) { n.Overloads++ })
 		s.creates.trouble(overCap, time.Now())
 		s.sayOverload()
-		return orchestrator.ResultRejected, ReasonOverloaded
+		return orchestrator.ResultRejected, orchestrator.ReasonOverloaded
 	}
 	began := time.Now()
 	err := s.rest.send(ctx, r, nil)

@@ -11,7 +11,6 @@ import (
 const (
 	ReasonLost        = "switch_lost"
 	ReasonSuperseded  = "superseded"
-	ReasonOverloaded  = "overloaded"
 	ReasonUnreachable = "unreachable"
 	ReasonHungUp      = "hung_up_before_it_rang"
 	ReasonNotStarted  = "not_started"

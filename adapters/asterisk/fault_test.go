@@ -379,7 +379,7 @@ func TestTooManyDialsAreTurnedAway(t *testing.T) {
 	o := f.open(func(c *Config) { c.CreatesPerSecond, c.CreateBurst, c.CreateWait = 1, 2, 50*time.Millisecond })
 	o.must(dialOf("leg-1"))
 	o.must(dialOf("leg-2"))
-	if result, reason := o.do(dialOf("leg-3")); result != orchestrator.ResultRejected || reason != ReasonOverloaded {
+	if result, reason := o.do(dialOf("leg-3")); result != orchestrator.ResultRejected || reason != orchestrator.ReasonOverloaded {
 		t.Errorf("the third at once was answered %s %s", result, reason)
 	}
 	if n := len(f.requests("POST /channels/create")); n != 2 || o.sw.Stats().Overloads != 1 {

@@ -484,7 +484,7 @@ func (o *office) stormCall(i int) {
 	switch result, reason := o.do(d); {
 	case result == orchestrator.ResultAccepted:
 		expect(o, 0, func(e orchestrator.LegEnded) bool { return e.Leg == d.Leg && e.Cause == orchestrator.CauseBusy })
-	case reason != ReasonOverloaded:
+	case reason != orchestrator.ReasonOverloaded:
 		o.Errorf("dial: %s %s", result, reason)
 	}
 	if result, reason := o.do(orchestrator.Hangup{Leg: e.Leg, Cause: orchestrator.CauseNormal}); result != orchestrator.ResultAccepted {

@@ -56,7 +56,7 @@ func (s *Switch) create(ctx context.Context, over <-chan struct{}, l *leg, o ord
 	defer cancel()
 	if !s.creates.enter(turn, time.Now()) {
 		s.counters.add(func(n *Stats) { n.Overloads++ })
-		return ReasonOverloaded
+		return orchestrator.ReasonOverloaded
 	}
 	began := time.Now()
 	_, err := s.send(ctx, l.channel, o)

@@ -385,7 +385,7 @@ func TestOverloadIsToldAndOver(t *testing.T) {
 	began := time.Now()
 	refusals := 0
 	for range 10 {
-		if _, reason := o.do(dialOf(newID())); reason == ReasonOverloaded {
+		if _, reason := o.do(dialOf(newID())); reason == orchestrator.ReasonOverloaded {
 			refusals++
 		}
 	}

@@ -36,17 +36,13 @@ type Harness interface {
 	// Cut breaks the connections between every running adapter and the
 	// switch, once; the calls go on and reconnecting works at once.
 	Cut(t testing.TB)
+	// Strain makes the switch carry too much, or slows its answers by a second.
+	// It is fit again some seconds after it is told to be, as adapters take care
+	// not to believe it at once.
+	Strain(t testing.TB, over bool)
 	// Restart restarts the switch itself: every leg ends. Phones are
 	// registered again when it returns or soon after.
 	Restart(t testing.TB)
-}
-
-// Strained is a harness whose switch can be told to carry too much, or to be
-// fit again. No real one can be; that theirs is told and ends is for the tests
-// of their adapters, which can slow it down.
-type Strained interface {
-	Harness
-	Strain(over bool)
 }
 
 // Stage is the place the suite runs in.

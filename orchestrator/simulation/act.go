@@ -111,7 +111,7 @@ func (s *Switch) dial(a orchestrator.Dial) (answer, string) {
 	}
 	s.spend(a.Leg)
 	if s.overloaded {
-		return orchestrator.ResultRejected, "overloaded"
+		return orchestrator.ResultRejected, orchestrator.ReasonOverloaded
 	}
 	p := s.phone(a.Endpoint)
 	if p == nil || !p.reachable || p.trunk != (a.Number != "") {

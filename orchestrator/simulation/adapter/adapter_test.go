@@ -118,8 +118,14 @@ func (h *harness) Connect(testing.TB) orchestrator.Switch { return adapter.New(h
 func (h *harness) Narrow(testing.TB) orchestrator.Switch  { return adapter.New(h.host) }
 func (h *harness) Phone(n int) conformance.Phone          { return h.phones[n] }
 
-// Strain implements conformance.Strained.
-func (h *harness) Strain(over bool) { h.host.With(func(s *simulation.Switch) { s.Overload(over) }) }
+func (h *harness) Strain(_ testing.TB, over bool) {
+	set := func() { h.host.With(func(s *simulation.Switch) { s.Overload(over) }) }
+	if over {
+		set()
+		return
+	}
+	time.AfterFunc(500*time.Millisecond, set)
+}
 
 func (h *harness) Call(to string, from orchestrator.Party) (conformance.Far, error) {
 	f := &far{host: h.host}
