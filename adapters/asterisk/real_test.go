@@ -235,56 +235,6 @@ func TestTransferOutOfThreeIsRefused(t *testing.T) {
 	}
 }
 
-// A phone's transfer key may meet the hang-up of its call. Asterisk then may
-// leave a ghost of the leg (see readAgain), which the next adapter meets too.
-func TestTransferKeyAsTheLegIsHungUp(t *testing.T) {
-	atPlace(t) // or skip
-	p, err := newPlace()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.close)
-	open := func() *office {
-		sw, err := New(p.config(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := openOffice(t, sw, p)
-		expect[orchestrator.SwitchSynced](o, 0, nil)
-		o.awaitPhones()
-		return o
-	}
-	o := open()
-	tries := 0
-	for ; tries < 100 && o.sw.Stats().HealedEnds == 0; tries++ {
-		mark := o.mark()
-		agent, leg := o.agent()
-		var both sync.WaitGroup
-		both.Go(func() { o.must(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseNormal}) })
-		both.Go(func() {
-			time.Sleep(time.Duration(tries%8) * 250 * time.Microsecond)
-			_ = within(500*time.Millisecond, func(ctx context.Context) error { return agent.Transfer(ctx, "1002") })
-		})
-		both.Wait()
-		expect(o, mark, func(e orchestrator.LegEnded) bool { return e.Leg == leg && e.By == orchestrator.EndedByUs })
-	}
-	t.Logf("%d tries left %d ghosts", tries, o.sw.Stats().HealedEnds)
-	o.stop()
-	o = open()
-	o.sw.Resync()
-	synced, _ := expect[orchestrator.SwitchSynced](o, 0, nil)
-	for _, l := range synced.Snapshot.Legs {
-		o.do(orchestrator.Hangup{Leg: l.Leg})
-		expect(o, 0, func(e orchestrator.LegEnded) bool { return e.Leg == l.Leg })
-	}
-	mark := o.mark()
-	o.sw.Resync()
-	synced, _ = expect[orchestrator.SwitchSynced](o, mark, nil)
-	if s := synced.Snapshot; len(s.Legs) != 0 || slices.ContainsFunc(s.Endpoints, func(e orchestrator.SnapshotEndpoint) bool { return e.InUse }) {
-		t.Errorf("what is over is still told: %+v", s)
-	}
-}
-
 func TestWatchMayChangeAtAnyTime(t *testing.T) {
 	o := atWork(t, func(c *Config) { c.Endpoints = c.Endpoints[:1] })
 	first, second := "PJSIP/"+o.phones[0].User(), "PJSIP/"+o.phones[1].User()
