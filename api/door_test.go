@@ -104,8 +104,11 @@ func TestAFloorThatIsElsewhereIsUnavailable(t *testing.T) {
 		method, path string
 		body         any
 	}{
-		{"GET", "/v1/live", nil}, {"GET", "/v1/live/events", nil}, {"PUT", "/v1/settings", object{}},
-		{"POST", "/v1/agents/ana/actions", object{"action": "ready"}}, {"POST", "/v1/calls/" + aCall + "/hangup", nil},
+		{"GET", "/v1/live", nil},
+		{"GET", "/v1/live/events", nil},
+		{"PUT", "/v1/settings", object{}},
+		{"POST", "/v1/agents/ana/actions", object{"action": "ready"}},
+		{"POST", "/v1/calls/" + aCall + "/hangup", nil},
 	} {
 		s.refused(http.StatusServiceUnavailable, r.method, r.path, r.body)
 	}

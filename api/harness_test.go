@@ -140,7 +140,8 @@ func (a answer) problem() (p struct {
 	Status                             int
 	RequestID                          string `json:"request_id"`
 	Errors                             []struct{ Field, Message string }
-}) {
+},
+) {
 	json.Unmarshal(a.body, &p)
 	return p
 }

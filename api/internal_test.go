@@ -300,12 +300,30 @@ func TestALimiterStaysBounded(t *testing.T) {
 
 func TestEveryFactOfACallHasItsOwnSentence(t *testing.T) {
 	for _, d := range []orchestrator.Deed{
-		orchestrator.CallArrived{}, orchestrator.NodeEntered{}, orchestrator.DigitTaken{}, orchestrator.MenuDecided{},
-		orchestrator.PlayStarted{}, orchestrator.PlayEnded{}, orchestrator.MusicStarted{}, orchestrator.MusicStopped{},
-		orchestrator.CallQueued{}, orchestrator.CallLeftQueue{}, orchestrator.CallConnected{}, orchestrator.CallReleased{},
-		orchestrator.CallEnding{}, orchestrator.CallEnded{}, orchestrator.LegStarted{}, orchestrator.LegRang{},
-		orchestrator.LegAnswered{}, orchestrator.LegJoined{}, orchestrator.LegSeparated{}, orchestrator.LegHeld{},
-		orchestrator.LegResumed{}, orchestrator.LegClosed{}, orchestrator.OfferMade{}, orchestrator.OfferEnded{},
+		orchestrator.CallArrived{},
+		orchestrator.NodeEntered{},
+		orchestrator.DigitTaken{},
+		orchestrator.MenuDecided{},
+		orchestrator.PlayStarted{},
+		orchestrator.PlayEnded{},
+		orchestrator.MusicStarted{},
+		orchestrator.MusicStopped{},
+		orchestrator.CallQueued{},
+		orchestrator.CallLeftQueue{},
+		orchestrator.CallConnected{},
+		orchestrator.CallReleased{},
+		orchestrator.CallEnding{},
+		orchestrator.CallEnded{},
+		orchestrator.LegStarted{},
+		orchestrator.LegRang{},
+		orchestrator.LegAnswered{},
+		orchestrator.LegJoined{},
+		orchestrator.LegSeparated{},
+		orchestrator.LegHeld{},
+		orchestrator.LegResumed{},
+		orchestrator.LegClosed{},
+		orchestrator.OfferMade{},
+		orchestrator.OfferEnded{},
 	} {
 		e, err := tell(orchestrator.Fact{What: d}, time.Time{}, func(id orchestrator.AgentID) string { return string(id) })
 		if err != nil || e.Text == strings.ReplaceAll(e.Fact, "_", " ") {

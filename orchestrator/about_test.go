@@ -14,12 +14,33 @@ import (
 func TestLegOfEverything(t *testing.T) {
 	const leg = o.LegID("leg")
 	actions := []o.Action{
-		o.Claim{Leg: leg}, o.Dial{Leg: leg}, o.Answer{Leg: leg}, o.Ring{Leg: leg}, o.EarlyMedia{Leg: leg}, o.Hangup{Leg: leg},
-		o.Play{Leg: leg}, o.StopPlay{Leg: leg}, o.StartMusic{Leg: leg}, o.StopMusic{Leg: leg}, o.SendDigits{Leg: leg},
-		o.Mute{Leg: leg}, o.Display{Leg: leg}, o.SetVariable{Leg: leg}, o.ReadVariable{Leg: leg}, o.DetectMachine{Leg: leg},
-		o.Release{Leg: leg}, o.StartRecording{Leg: leg}, o.StopRecording{Leg: leg}, o.Mask{Leg: leg}, o.Supervise{Leg: leg},
-		o.StopSupervising{Leg: leg}, o.AcceptTransfer{Leg: leg}, o.RejectTransfer{Leg: leg}, o.Connect{B: leg},
-		o.Join{Leg: leg}, o.Separate{Leg: leg},
+		o.Claim{Leg: leg},
+		o.Dial{Leg: leg},
+		o.Answer{Leg: leg},
+		o.Ring{Leg: leg},
+		o.EarlyMedia{Leg: leg},
+		o.Hangup{Leg: leg},
+		o.Play{Leg: leg},
+		o.StopPlay{Leg: leg},
+		o.StartMusic{Leg: leg},
+		o.StopMusic{Leg: leg},
+		o.SendDigits{Leg: leg},
+		o.Mute{Leg: leg},
+		o.Display{Leg: leg},
+		o.SetVariable{Leg: leg},
+		o.ReadVariable{Leg: leg},
+		o.DetectMachine{Leg: leg},
+		o.Release{Leg: leg},
+		o.StartRecording{Leg: leg},
+		o.StopRecording{Leg: leg},
+		o.Mask{Leg: leg},
+		o.Supervise{Leg: leg},
+		o.StopSupervising{Leg: leg},
+		o.AcceptTransfer{Leg: leg},
+		o.RejectTransfer{Leg: leg},
+		o.Connect{B: leg},
+		o.Join{Leg: leg},
+		o.Separate{Leg: leg},
 	}
 	for _, a := range actions {
 		if got := o.ActionLeg(a); got != leg {
@@ -29,11 +50,25 @@ func TestLegOfEverything(t *testing.T) {
 	complete(t, "command.go", "action", len(actions)+1) // CloseBridge has none
 
 	events := []o.Event{
-		o.LegOffered{Leg: leg}, o.LegRinging{Leg: leg}, o.LegEarly{Leg: leg}, o.LegUp{Leg: leg}, o.LegHold{Leg: leg},
-		o.LegUnhold{Leg: leg}, o.Digit{Leg: leg}, o.Joined{Leg: leg}, o.Left{Leg: leg}, o.PlayDone{Leg: leg},
-		o.RecordingStarted{Leg: leg}, o.RecordingDone{Leg: leg}, o.MachineDetected{Leg: leg}, o.VariableRead{Leg: leg},
-		o.TransferAsked{Leg: leg}, o.TransferHappened{Leg: leg}, o.LegReleased{Leg: leg},
-		o.LegEnded{Leg: leg}, o.CommandDone{Leg: leg},
+		o.LegOffered{Leg: leg},
+		o.LegRinging{Leg: leg},
+		o.LegEarly{Leg: leg},
+		o.LegUp{Leg: leg},
+		o.LegHold{Leg: leg},
+		o.LegUnhold{Leg: leg},
+		o.Digit{Leg: leg},
+		o.Joined{Leg: leg},
+		o.Left{Leg: leg},
+		o.PlayDone{Leg: leg},
+		o.RecordingStarted{Leg: leg},
+		o.RecordingDone{Leg: leg},
+		o.MachineDetected{Leg: leg},
+		o.VariableRead{Leg: leg},
+		o.TransferAsked{Leg: leg},
+		o.TransferHappened{Leg: leg},
+		o.LegReleased{Leg: leg},
+		o.LegEnded{Leg: leg},
+		o.CommandDone{Leg: leg},
 	}
 	for _, e := range events {
 		if got := o.EventLeg(e); got != leg {
@@ -41,8 +76,18 @@ func TestLegOfEverything(t *testing.T) {
 		}
 	}
 	none := []o.Event{
-		o.SwitchSynced{}, o.SwitchLost{}, o.SwitchSuperseded{}, o.SwitchOverloaded{}, o.EndpointChanged{}, o.ConfigChanged{},
-		o.AgentAsked{}, o.HangupAsked{}, o.PINRead{}, o.Restarted{}, o.InputFailed{}, o.Wake{},
+		o.SwitchSynced{},
+		o.SwitchLost{},
+		o.SwitchSuperseded{},
+		o.SwitchOverloaded{},
+		o.EndpointChanged{},
+		o.ConfigChanged{},
+		o.AgentAsked{},
+		o.HangupAsked{},
+		o.PINRead{},
+		o.Restarted{},
+		o.InputFailed{},
+		o.Wake{},
 	}
 	for _, e := range none {
 		if _, has := reflect.TypeOf(e).FieldByName("Leg"); has && reflect.TypeOf(e) != reflect.TypeFor[o.PINRead]() {

@@ -32,13 +32,20 @@ var leaves = []string{
 var pure = append([]string{"orchestrator", "orchestrator/floor"}, leaves...)
 
 var arrows = append(leafArrows(), []arrow{
-	{"cmd/phonebank/...", []string{"cmd/phonebank/...", "orchestrator"},
-		"real phones stand outside of what they test, and an admin runs them against any PBX"},
+	{
+		"cmd/phonebank/...",
+		[]string{"cmd/phonebank/...", "orchestrator"},
+		"real phones stand outside of what they test, and an admin runs them against any PBX",
+	},
 	{"cmd/...", []string{"..."}, "programs put everything together"},
-	{"api/...", append([]string{"api/...", "orchestrator", "orchestrator/floor", "orchestrator/runner"}, leaves...),
-		"the API reads through the Store and acts by events: it knows no technology but HTTP"},
-	{"adapters/postgres/...", append([]string{"adapters/postgres/...", "migrations", "orchestrator"}, leaves...),
-		"one technology each, unaware of one another and of who calls it"},
+	{
+		"api/...", append([]string{"api/...", "orchestrator", "orchestrator/floor", "orchestrator/runner"}, leaves...),
+		"the API reads through the Store and acts by events: it knows no technology but HTTP",
+	},
+	{
+		"adapters/postgres/...", append([]string{"adapters/postgres/...", "migrations", "orchestrator"}, leaves...),
+		"one technology each, unaware of one another and of who calls it",
+	},
 	{"adapters/asterisk/...", []string{"adapters/asterisk/...", "orchestrator"}, "as above"},
 	{"adapters/freeswitch/...", []string{"adapters/freeswitch/...", "orchestrator"}, "as above"},
 	{"adapters/journal/...", []string{"adapters/journal/...", "orchestrator"}, "as above"},
@@ -47,10 +54,14 @@ var arrows = append(leafArrows(), []arrow{
 	{"adapters/recordings/...", []string{"adapters/recordings/...", "orchestrator"}, "as above"},
 	{"orchestrator", nil, "the words of the field depend on nothing"},
 	{"orchestrator/floor", append([]string{"orchestrator"}, leaves...), "the floor composes the leaves"},
-	{"orchestrator/runner/...", append([]string{"orchestrator/runner/...", "orchestrator", "orchestrator/floor"}, leaves...),
-		"it drives a floor and is handed its journal, switches and store as interfaces"},
-	{"orchestrator/simulation/...", append([]string{"orchestrator/simulation/...", "orchestrator", "orchestrator/floor"}, leaves...),
-		"it stands in for the world, in virtual time"},
+	{
+		"orchestrator/runner/...", append([]string{"orchestrator/runner/...", "orchestrator", "orchestrator/floor"}, leaves...),
+		"it drives a floor and is handed its journal, switches and store as interfaces",
+	},
+	{
+		"orchestrator/simulation/...", append([]string{"orchestrator/simulation/...", "orchestrator", "orchestrator/floor"}, leaves...),
+		"it stands in for the world, in virtual time",
+	},
 	{"orchestrator/conformance/...", []string{"orchestrator"}, "a suite must not know whom it examines"},
 	{"docker/demo", []string{"..."}, "a program that puts everything together"},
 	{"docker/...", []string{"docker/...", "dialplans"}, "the lab starts a PBX, and only that"},

@@ -17,7 +17,8 @@ func center() orchestrator.Config {
 		},
 		Switches: []orchestrator.PBX{{ID: "pbx", Type: "asterisk", Name: "Rack 1"}, {ID: "sim", Type: "simulated"}},
 		Phones: []orchestrator.Phone{
-			{ID: "desk-1", Switch: "pbx", Endpoint: "PJSIP/1001"}, {ID: "desk-2", Switch: "pbx", Endpoint: "PJSIP/ana.b@x_y-z"},
+			{ID: "desk-1", Switch: "pbx", Endpoint: "PJSIP/1001"},
+			{ID: "desk-2", Switch: "pbx", Endpoint: "PJSIP/ana.b@x_y-z"},
 			{ID: "desk-3", Switch: "sim", Endpoint: "PJSIP/1001"},
 		},
 		Agents: []orchestrator.Agent{

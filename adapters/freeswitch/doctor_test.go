@@ -123,8 +123,11 @@ func TestDoctorNamesEveryFault(t *testing.T) {
 			{`<param name="allow-empty-password" value="false"/>`, ""},
 		},
 		"dialplan/ringmaster.xml": {
-			{`<context name="rm-inbound">`, `<context name="somewhere">`}, {`<context name="rm-link">`, `<context name="unlinked">`}, {`rm_entry=agent`, `x=y`},
-			{`<context name="rm-fallback">`, `<context name="nowhere">`}, {`sched_transfer`, `log`},
+			{`<context name="rm-inbound">`, `<context name="somewhere">`},
+			{`<context name="rm-link">`, `<context name="unlinked">`},
+			{`rm_entry=agent`, `x=y`},
+			{`<context name="rm-fallback">`, `<context name="nowhere">`},
+			{`sched_transfer`, `log`},
 		},
 	})
 	cfg.Recordings, cfg.Links, cfg.Linked = "/dev/null/recordings", []string{"gateway/link", "gateway/nowhere", "PJSIP/x"}, true

@@ -112,8 +112,12 @@ func crew() []gen.LiveAgent {
 
 func endedCall(n, i int) gen.Call {
 	outcomes := []gen.Outcome{
-		{Result: "completed", Reason: "talked"}, {Result: "completed", Reason: "talked"}, {Result: "caller", Reason: "abandoned_in_queue"},
-		{Result: "completed", Reason: "talked"}, {Result: "caller", Reason: "abandoned_in_flow"}, {Result: "system", Reason: "max_wait"},
+		{Result: "completed", Reason: "talked"},
+		{Result: "completed", Reason: "talked"},
+		{Result: "caller", Reason: "abandoned_in_queue"},
+		{Result: "completed", Reason: "talked"},
+		{Result: "caller", Reason: "abandoned_in_flow"},
+		{Result: "system", Reason: "max_wait"},
 	}
 	names := []string{"Jo Bergström", "", "Marta Ricci", "Nia", "", "Familie Özdemir", "Company with a name that is far too long for any column"}
 	out := outcomes[i%len(outcomes)]

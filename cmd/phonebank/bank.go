@@ -61,8 +61,10 @@ func open(p *plan, tell teller) (*bank, error) {
 		}
 	}
 	for i := range p.callers {
-		g := &crowd{plan: &p.callers[i], dice: newDice(p.seed, 1<<32+uint64(i)),
-			idle: make(chan *phone.Phone, max(p.callers[i].concurrent, len(p.callers[i].phones)))}
+		g := &crowd{
+			plan: &p.callers[i], dice: newDice(p.seed, 1<<32+uint64(i)),
+			idle: make(chan *phone.Phone, max(p.callers[i].concurrent, len(p.callers[i].phones))),
+		}
 		for _, cfg := range g.plan.phones {
 			ph, err := b.phone(cfg, "caller")
 			if err != nil {

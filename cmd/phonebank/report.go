@@ -34,9 +34,12 @@ func writeTable(w io.Writer, s *Summary) error {
 			n    int
 			what string
 		}{
-			{"reached", c.Reached, "heard an agent"}, {"abandoned", c.Abandoned, "lost patience before"},
-			{"rejected", c.Rejected, statuses(c.Codes)}, {"dropped", c.Dropped, "hung up by the PBX before"},
-			{"failed", c.Failed, "no answer, or no media"}, {"stopped", c.Stopped, "still waiting at the end of the run"},
+			{"reached", c.Reached, "heard an agent"},
+			{"abandoned", c.Abandoned, "lost patience before"},
+			{"rejected", c.Rejected, statuses(c.Codes)},
+			{"dropped", c.Dropped, "hung up by the PBX before"},
+			{"failed", c.Failed, "no answer, or no media"},
+			{"stopped", c.Stopped, "still waiting at the end of the run"},
 		} {
 			fmt.Fprintf(t, "  %s\t%d\t%s\t%s\n", o.name, o.n, share(o.n, c.Placed), o.what)
 		}
@@ -70,8 +73,11 @@ func writeTimes(w io.Writer, s *Summary) {
 		name string
 		Percentiles
 	}{
-		{"INVITE to 180 ringing", s.Callers.Ring}, {"INVITE to 200 answered", s.Callers.Answer},
-		{"INVITE to agent heard", s.Callers.Reach}, {"agent heard to end", s.Callers.Talk}, {"agent's end to next INVITE", s.Agents.Idle},
+		{"INVITE to 180 ringing", s.Callers.Ring},
+		{"INVITE to 200 answered", s.Callers.Answer},
+		{"INVITE to agent heard", s.Callers.Reach},
+		{"agent heard to end", s.Callers.Talk},
+		{"agent's end to next INVITE", s.Agents.Idle},
 	} {
 		if row.N > 0 {
 			fmt.Fprintf(w, "  %s\t%.1f\t%.1f\t%.1f\t%.1f\t%d\n", row.name, row.P50Ms, row.P95Ms, row.P99Ms, row.MaxMs, row.N)

@@ -19,11 +19,24 @@ func Switch(t *testing.T, h Harness) {
 		name  string
 		tests []sentence
 	}{
-		{"arrival", arrivals}, {"progress", progresses}, {"dial", dials}, {"overload", overloads}, {"sound", sounds}, {"bridge", bridges},
-		{"third party", thirds}, {"trunk", trunks}, {"transfer", transfers},
-		{"recording", recordings}, {"supervision", supervisions},
-		{"mute", mutes}, {"variable", variables}, {"machine", machines},
-		{"release", releases}, {"endpoint", endpoints}, {"hostile", hostile}, {"snapshot", snapshots},
+		{"arrival", arrivals},
+		{"progress", progresses},
+		{"dial", dials},
+		{"overload", overloads},
+		{"sound", sounds},
+		{"bridge", bridges},
+		{"third party", thirds},
+		{"trunk", trunks},
+		{"transfer", transfers},
+		{"recording", recordings},
+		{"supervision", supervisions},
+		{"mute", mutes},
+		{"variable", variables},
+		{"machine", machines},
+		{"release", releases},
+		{"endpoint", endpoints},
+		{"hostile", hostile},
+		{"snapshot", snapshots},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.tests {

@@ -41,8 +41,10 @@ func TestWholeConfig(t *testing.T) {
 		{`"start": "open", "nodes": {`, `"start": "open", "nodes": {"x": {"type": "hangup"},`, "flows[0].nodes.x", "no call can reach"},
 		{`"overflow": {"flow": "late"}`, `"overflow": {"queue": "all"}`, "queues[1].overflow", "queue all -> queue all"},
 		{`"overflow": {"flow": "late"}`, `"overflow": {"queue": "sales"}`, "queues[0].overflow", "queue sales -> queue all -> queue sales"},
-		{`"overflow": {"flow": "late"}`, `"overflow": {"flow": "main"}`, "queues[0].overflow",
-			"queue sales -> queue all -> flow main node open -> flow main node sales -> queue sales"},
+		{
+			`"overflow": {"flow": "late"}`, `"overflow": {"flow": "main"}`, "queues[0].overflow",
+			"queue sales -> queue all -> flow main node open -> flow main node sales -> queue sales",
+		},
 	} {
 		var config orchestrator.Config
 		if err := json.Unmarshal([]byte(strings.Replace(soundConfig, c.old, c.new, 1)), &config); err != nil {

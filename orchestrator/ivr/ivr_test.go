@@ -57,13 +57,19 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"no nodes", func(f *orchestrator.Flow) { f.Nodes = nil }, "nodes", "1 to 1000"},
 		{"start", func(f *orchestrator.Flow) { f.Start = "begin" }, "start", `no node "begin" (nodes are: answer, bye,`},
 		{"node name", rename("bye", "Bye!"), "nodes.Bye!", "is no name"},
-		{"type", set("bye", func(n *orchestrator.Node) { n.Type = "stop" }), "nodes.bye.type",
-			"types are: answer, hangup, hours, menu, play, queue, transfer"},
-		{"foreign field", set("bye", func(n *orchestrator.Node) { n.Queue = "sales" }), "nodes.bye.queue",
-			"its fields are: type, cause, on"},
+		{
+			"type", set("bye", func(n *orchestrator.Node) { n.Type = "stop" }), "nodes.bye.type",
+			"types are: answer, hangup, hours, menu, play, queue, transfer",
+		},
+		{
+			"foreign field", set("bye", func(n *orchestrator.Node) { n.Queue = "sales" }), "nodes.bye.queue",
+			"its fields are: type, cause, on",
+		},
 		{"missing field", set("sales", func(n *orchestrator.Node) { n.Queue = "" }), "nodes.sales.queue", "needs it"},
-		{"unknown queue", set("sales", func(n *orchestrator.Node) { n.Queue = "sails" }), "nodes.sales.queue",
-			`no queue "sails" (queues are: sales, support)`},
+		{
+			"unknown queue", set("sales", func(n *orchestrator.Node) { n.Queue = "sails" }), "nodes.sales.queue",
+			`no queue "sails" (queues are: sales, support)`,
+		},
 		{"unknown hours", set("open", func(n *orchestrator.Node) { n.Hours = "shop" }), "nodes.open.hours", "hours are: office"},
 		{"priority", set("support", func(n *orchestrator.Node) { n.Priority = 101 }), "nodes.support.priority", "-100 to 100"},
 		{"no such exit", connect("answer", "open", "menu"), "nodes.answer.on.open", "exits are: next"},
@@ -96,8 +102,10 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"context", set("desk", func(n *orchestrator.Node) { n.Context = "a b" }), "nodes.desk.context", "no dialplan context"},
 		{"extension", set("desk", func(n *orchestrator.Node) { n.Extension = "${X}" }), "nodes.desk.extension", "no extension"},
 		{"cause", set("bye", func(n *orchestrator.Node) { n.Cause = 128 }), "nodes.bye.cause", "1 to 127"},
-		{"unreachable", func(f *orchestrator.Flow) { f.Nodes["attic"] = orchestrator.Node{Type: orchestrator.NodeHangup} },
-			"nodes.attic", `from "answer"`},
+		{
+			"unreachable", func(f *orchestrator.Flow) { f.Nodes["attic"] = orchestrator.Node{Type: orchestrator.NodeHangup} },
+			"nodes.attic", `from "answer"`,
+		},
 		{"loop", connect("open", "closed", "answer"), "nodes.answer", "answer -> open -> answer"},
 		{"loop of queues without agents", func(f *orchestrator.Flow) {
 			connect("sales", "no_agents", "support")(f)

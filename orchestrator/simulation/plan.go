@@ -57,9 +57,20 @@ func (f Faults) String() string {
 		is   bool
 		name string
 	}{
-		{f.Slow, "slow"}, {f.Reorder, "reorder"}, {f.Duplicates, "duplicates"}, {f.Late, "late"}, {f.Cuts, "cuts"},
-		{f.Restarts, "restarts"}, {f.Crashes, "crashes"}, {f.Takeovers, "takeovers"}, {f.Refusals, "refusals"},
-		{f.Silence, "silence"}, {f.Panics, "panics"}, {f.Phones, "phones"}, {f.Moods, "moods"}, {f.Changes, "changes"},
+		{f.Slow, "slow"},
+		{f.Reorder, "reorder"},
+		{f.Duplicates, "duplicates"},
+		{f.Late, "late"},
+		{f.Cuts, "cuts"},
+		{f.Restarts, "restarts"},
+		{f.Crashes, "crashes"},
+		{f.Takeovers, "takeovers"},
+		{f.Refusals, "refusals"},
+		{f.Silence, "silence"},
+		{f.Panics, "panics"},
+		{f.Phones, "phones"},
+		{f.Moods, "moods"},
+		{f.Changes, "changes"},
 	} {
 		if x.is {
 			on = append(on, x.name)

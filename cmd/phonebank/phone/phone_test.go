@@ -137,8 +137,12 @@ func TestCallIsHeardOnBothSidesAndTimed(t *testing.T) {
 		what           string
 		sent, received time.Time
 	}{
-		{"INVITE", a.Invite, b.Invite}, {"180", b.Ringing, a.Ringing}, {"200", b.Answered, a.Answered},
-		{"ACK", a.Acked, b.Acked}, {"BYE", a.ByeSent, b.ByeReceived}, {"end", a.Ended, b.Ended},
+		{"INVITE", a.Invite, b.Invite},
+		{"180", b.Ringing, a.Ringing},
+		{"200", b.Answered, a.Answered},
+		{"ACK", a.Acked, b.Acked},
+		{"BYE", a.ByeSent, b.ByeReceived},
+		{"end", a.Ended, b.Ended},
 	} {
 		if d := p.received.Sub(p.sent); p.sent.IsZero() || d < -time.Millisecond || d > 50*time.Millisecond {
 			t.Errorf("%s sent %s, received %s later", p.what, p.sent.Format(time.StampMicro), d)

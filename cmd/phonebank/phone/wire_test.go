@@ -10,7 +10,8 @@ import (
 func TestPeek(t *testing.T) {
 	for datagram, want := range map[string]message{
 		"BYE sip:a@b SIP/2.0\r\nCall-ID: x\r\nReason: SIP;cause=200;text=\"Call completed elsewhere\"\r\nreason:Q.850;cause=26\r\n\r\n": {
-			method: "BYE", callID: "x", reasons: []string{`SIP;cause=200;text="Call completed elsewhere"`, "Q.850;cause=26"}},
+			method: "BYE", callID: "x", reasons: []string{`SIP;cause=200;text="Call completed elsewhere"`, "Q.850;cause=26"},
+		},
 		"SIP/2.0 180 Ringing\r\ni: y@z\r\nCSeq: 7 INVITE\r\n\r\nCall-ID: body": {status: 180, callID: "y@z", cseq: "INVITE"},
 	} {
 		got, ok := peek([]byte(datagram))
@@ -69,9 +70,20 @@ func TestTraceKeepsFirstTimes(t *testing.T) {
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
 	ts := newTraces()
 	for i, m := range []message{
-		{method: "INVITE"}, {status: 401, cseq: "INVITE"}, {method: "ACK"}, {method: "INVITE"}, {method: "INVITE"},
-		{status: 100, cseq: "INVITE"}, {status: 180, cseq: "INVITE"}, {status: 180, cseq: "INVITE"}, {status: 183, cseq: "INVITE"},
-		{status: 200, cseq: "INVITE"}, {method: "ACK"}, {method: "INVITE"}, {status: 200, cseq: "INVITE"}, {method: "BYE", reasons: []string{"r"}},
+		{method: "INVITE"},
+		{status: 401, cseq: "INVITE"},
+		{method: "ACK"},
+		{method: "INVITE"},
+		{method: "INVITE"},
+		{status: 100, cseq: "INVITE"},
+		{status: 180, cseq: "INVITE"},
+		{status: 180, cseq: "INVITE"},
+		{status: 183, cseq: "INVITE"},
+		{status: 200, cseq: "INVITE"},
+		{method: "ACK"},
+		{method: "INVITE"},
+		{status: 200, cseq: "INVITE"},
+		{method: "BYE", reasons: []string{"r"}},
 	} {
 		m.callID = "x"
 		ts.note(at(i), m.method == "INVITE", m)

@@ -42,10 +42,8 @@ type keeper struct {
 	trouble  error
 }
 
-var (
-	// errLost ends a tenure: another process leads.
-	errLost = errors.New("another ringmaster leads")
-)
+// errLost ends a tenure: another process leads.
+var errLost = errors.New("another ringmaster leads")
 
 const (
 	defaultTerm = 3 * time.Second

@@ -132,7 +132,8 @@ func (w *twin) half(i int) document {
 	doc["agents"] = append(doc["agents"].([]document), document{"id": "absent", "number": "199", "name": "Absent", "pin": "1999"})
 	doc["flows"] = append(doc["flows"].([]document), straightTo("long"), straightTo("patient"))
 	doc["numbers"] = []document{
-		{"dialled": dialled(i, 1), "flow": "straight"}, {"dialled": dialled(i, 2), "flow": "to-long"},
+		{"dialled": dialled(i, 1), "flow": "straight"},
+		{"dialled": dialled(i, 2), "flow": "to-long"},
 		{"dialled": dialled(i, 3), "flow": "to-patient"},
 	}
 	return doc

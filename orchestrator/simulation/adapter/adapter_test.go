@@ -237,7 +237,8 @@ func (f *far) Up() (is bool)      { _ = f.do(func() { is = f.Far.Up() }); return
 func (f *far) Ended() (is bool)   { _ = f.do(func() { is = f.Far.Ended() }); return is }
 func (f *far) Status() (n int)    { _ = f.do(func() { n = f.Far.Status() }); return n }
 
-func (f *far) Dialled() (to string)          { _ = f.do(func() { to = f.Far.Dialled() }); return to }
+func (f *far) Dialled() (to string) { _ = f.do(func() { to = f.Far.Dialled() }); return to }
+
 func (f *far) Pressed() (keys string)        { _ = f.do(func() { keys = f.Far.Pressed() }); return keys }
 func (f *far) Shown() (p orchestrator.Party) { _ = f.do(func() { p = f.Far.Shown() }); return p }
 

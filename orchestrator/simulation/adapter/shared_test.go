@@ -116,7 +116,8 @@ func TestATenantHearsItsOwnCallsOnly(t *testing.T) {
 		t.Fatal(got, why)
 	}
 	for _, a := range []orchestrator.Action{
-		orchestrator.Answer{Leg: e.Leg}, orchestrator.Hangup{Leg: e.Leg, Cause: 16},
+		orchestrator.Answer{Leg: e.Leg},
+		orchestrator.Hangup{Leg: e.Leg, Cause: 16},
 		orchestrator.Supervise{Leg: "mine", Target: e.Leg, Mode: orchestrator.Listen},
 	} {
 		if got, _ := blue.Do(t.Context(), a); got != orchestrator.ResultNotFound {
