@@ -109,8 +109,8 @@ type (
 	// SetVariable leaves a value at the leg for the switch's own dialplan, as
 	// RM_<Name>. ReadVariable asks for RM_<Name>, which the dialplan may have
 	// set too; VariableRead answers, "" for one that is not there. Name is 1 to
-	// 32 of A-Z a-z 0-9 '_', beginning with a letter; Value is at most 255
-	// letters and digits of any script, spaces and . : @ + * # / = _ -
+	// 32 of A-Z a-z 0-9 '_', beginning with a letter; Value is letters and
+	// digits of any script, spaces and . : @ + * # / = _ -, 255 at most.
 	SetVariable struct {
 		Leg         LegID
 		Name, Value string

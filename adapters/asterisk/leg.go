@@ -72,7 +72,7 @@ func (s *Switch) readVariable(ctx context.Context, l *leg, name string) (orchest
 	}
 	var got struct{ Value string }
 	err := s.rest.send(ctx, encodeReadVariable(l.channel, variablePrefix+name), &got)
-	if err != nil && !(statusOf(err) == http.StatusNotFound && strings.Contains(strings.ToLower(err.Error()), "variable")) {
+	if err != nil && (statusOf(err) != http.StatusNotFound || !strings.Contains(strings.ToLower(err.Error()), "variable")) {
 		result, reason := verdict(err)
 		if result != orchestrator.ResultRejected {
 			s.doubt(l)

@@ -92,7 +92,7 @@ func (b *book) settleRecording(r *recording) (out []orchestrator.Event) {
 // notRecorded takes back what was begun. After a definite refusal nothing was;
 // without an answer the recording is told as begun and failed.
 func (s *Switch) notRecorded(ctx context.Context, l *leg, r *recording, err error) (orchestrator.CommandResult, string) {
-	s.endTaps(ctx, r)
+	_ = s.endTaps(ctx, r) // What is left of them is found when the switch is read again.
 	result, reason := verdict(err)
 	s.book.mu.Lock()
 	defer s.book.mu.Unlock()

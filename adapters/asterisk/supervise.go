@@ -86,7 +86,7 @@ func (s *Switch) supervise(ctx context.Context, l *leg, a orchestrator.Supervise
 
 // tapIn makes the tap and puts it together with the supervisor, who may be there
 // already: put in again they would leave first.
-func (s *Switch) tapIn(ctx context.Context, l *leg, x *spy, there bool, make func() error) error {
+func (s *Switch) tapIn(ctx context.Context, l *leg, x *spy, there bool, begin func() error) error {
 	members := []string{x.tap}
 	if !there {
 		members = append(members, l.channel)
@@ -102,7 +102,7 @@ func (s *Switch) tapIn(ctx context.Context, l *leg, x *spy, there bool, make fun
 	if err := s.spyBridge(ctx, x); err != nil {
 		return err
 	}
-	if err := make(); err != nil {
+	if err := begin(); err != nil {
 		return err
 	}
 	err = s.rest.send(ctx, put, nil)

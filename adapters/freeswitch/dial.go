@@ -180,10 +180,10 @@ func (s *Switch) hangup(ctx context.Context, a orchestrator.Hangup) (orchestrato
 	s.book.mu.Unlock()
 	_, err := s.send(ctx, channel, encodeHangup(channel, a.Cause))
 	result, reason := verdict(err)
-	switch {
-	case result == orchestrator.ResultNotFound:
+	switch result {
+	case orchestrator.ResultNotFound:
 		result = orchestrator.ResultAlready
-	case result == orchestrator.ResultAccepted:
+	case orchestrator.ResultAccepted:
 		return result, reason
 	}
 	if l != nil {

@@ -15,7 +15,7 @@ import (
 type lines struct {
 	cfg      Config
 	counters *counters
-	ctx      context.Context // of the session
+	ctx      context.Context //nolint:containedctx // the session's: a line outlives the request that opened it
 	each     []*line
 
 	mu       sync.Mutex

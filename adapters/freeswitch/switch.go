@@ -168,7 +168,7 @@ func (s *Switch) Run(ctx context.Context) error {
 		synced, err := s.serveOnce(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // told to stop
 		case errors.Is(err, errReplaced):
 			s.superseded(ctx)
 			pause.Reset()

@@ -32,7 +32,8 @@ func (b *book) apply(e *event, now time.Time) (out []orchestrator.Event, todo []
 	defer b.mu.Unlock()
 	switch e.name {
 	case "BACKGROUND_JOB":
-		return b.job(e), nil
+		b.job(e)
+		return nil, nil
 	case "sofia::register", "sofia::unregister", "sofia::expire", "sofia::sip_user_state":
 		return b.registered(e), nil
 	case "sofia::transferor":
@@ -314,10 +315,10 @@ func (b *book) over(l *leg, disposition string, status int) []orchestrator.Event
 
 // job is the end of an originate. One that failed may have had no channel and
 // so no other event.
-func (b *book) job(e *event) []orchestrator.Event {
+func (b *book) job(e *event) {
 	l := b.live[orchestrator.LegID(e.get("Job-UUID"))]
 	if l == nil || !l.dialled || !strings.HasPrefix(e.body, "-") {
-		return nil
+		return
 	}
 	word := strings.TrimSpace(strings.TrimPrefix(e.body, "-ERR"))
 	l.failure = word
@@ -326,10 +327,9 @@ func (b *book) job(e *event) []orchestrator.Event {
 	}
 	if l.quiet {
 		l.failed.set() // Told as Dial's answer.
-		return nil
+		return
 	}
 	if l.hungUp.IsZero() {
 		l.hungUp = time.Now() // Without another word it is read again.
 	}
-	return nil
 }

@@ -202,20 +202,20 @@ func (w *wire) send(ctx context.Context, commands ...order) (answers []string, e
 		return nil, &failure{command: commands[0].name, answer: err.Error(), silent: true, unsent: true}
 	}
 	answers = make([]string, len(commands))
-	for i, c := range waits {
+	for i, command := range commands {
 		select {
-		case answers[i] = <-c:
+		case answers[i] = <-waits[i]:
 		case <-w.dead:
 			select {
-			case answers[i] = <-c: // It came just before the end.
+			case answers[i] = <-waits[i]: // It came just before the end.
 			default:
-				return answers, &failure{command: commands[i].name, answer: w.why().Error(), silent: true}
+				return answers, &failure{command: command.name, answer: w.why().Error(), silent: true}
 			}
 		case <-ctx.Done():
-			return answers, &failure{command: commands[i].name, answer: ctx.Err().Error(), silent: true}
+			return answers, &failure{command: command.name, answer: ctx.Err().Error(), silent: true}
 		}
-		if refused(answers[i]) && (!commands[i].free || noChannel(answers[i])) && err == nil {
-			err = &failure{command: commands[i].name, answer: said(answers[i])}
+		if refused(answers[i]) && (!command.free || noChannel(answers[i])) && err == nil {
+			err = &failure{command: command.name, answer: said(answers[i])}
 		}
 	}
 	return answers, err

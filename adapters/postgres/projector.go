@@ -157,7 +157,7 @@ func (p *Projector) storeAll(ctx context.Context, facts []orchestrator.Fact) err
 			return nil
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 		p.note(err)
 		if errors.Is(err, ErrSuperseded) {

@@ -27,7 +27,7 @@ func (s *scene) wantRecording(snap orchestrator.Snapshot, leg orchestrator.LegID
 
 func recordsThroughCut(s *scene) {
 	s.firstSynced(s.d)
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.caller.Tone(callerTone))
 	s.must(p.agent.Tone(agentTone))
 	id := s.records(p.a)
@@ -107,7 +107,7 @@ func fallsBack(s *scene) {
 	s.firstSynced(s.d)
 	waiting, leg := s.talker()
 	s.do(orchestrator.StartMusic{Leg: leg, Class: s.st.Music}, orchestrator.ResultAccepted)
-	p := s.connected(0)
+	p := s.connected()
 	var late Far
 	snap := s.restart(func() {
 		var err error
@@ -135,7 +135,7 @@ func fallsBack(s *scene) {
 
 func transfersWhileAway(s *scene) {
 	s.firstSynced(s.d)
-	p := s.connected(0)
+	p := s.connected()
 	s.restart(func() {
 		s.must(p.agent.Transfer(elsewhere))
 		time.Sleep(s.st.Quiet)

@@ -22,7 +22,7 @@ var bridges = []sentence{
 }
 
 func connectHears(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	snap := s.snapshot()
 	s.wantLeg(snap, orchestrator.SnapshotLeg{
 		Leg: p.a, Stamp: stamp(p.a, orchestrator.RoleCaller, callID(p.a)), State: orchestrator.LegIsUp, Bridge: p.bridge,
@@ -54,7 +54,7 @@ func (s *scene) mutual(a, b Far) {
 }
 
 func connectTwice(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	again := orchestrator.Connect{Bridge: p.bridge, Stamp: stamp(p.a, orchestrator.RoleBridge, callID(p.a)), A: p.a, B: p.b}
 	s.do(again, orchestrator.ResultAlready, orchestrator.ResultAccepted)
 	s.mutual(p.caller, p.agent)
@@ -92,7 +92,7 @@ func connectGone(s *scene) {
 }
 
 func separate(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	mark := s.d.mark()
 	s.do(orchestrator.Separate{Leg: p.a, Bridge: p.bridge}, orchestrator.ResultAccepted)
 	await(s, s.d, mark, s.st.Event, func(e orchestrator.Left) bool { return e.Leg == p.a && e.Bridge == p.bridge })
@@ -105,7 +105,7 @@ func separate(s *scene) {
 }
 
 func agentGoes(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.agent.Hangup())
 	if end := s.ended(p.b); end.By != orchestrator.EndedByRemote {
 		s.Errorf("ended %+v, want by remote", end)
@@ -114,7 +114,7 @@ func agentGoes(s *scene) {
 }
 
 func callerGoes(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.caller.Hangup())
 	if end := s.ended(p.a); end.By != orchestrator.EndedByRemote {
 		s.Errorf("ended %+v, want by remote", end)
@@ -134,7 +134,7 @@ func (s *scene) stays(far Far, leg orchestrator.LegID) {
 }
 
 func nextAgent(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.agent.Hangup())
 	s.ended(p.b)
 	s.do(orchestrator.Separate{Leg: p.a, Bridge: p.bridge}, orchestrator.ResultAccepted, orchestrator.ResultAlready)
@@ -145,7 +145,7 @@ func nextAgent(s *scene) {
 }
 
 func closeBridge(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	for _, leg := range []orchestrator.LegID{p.a, p.b} {
 		s.do(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseNormal}, orchestrator.ResultAccepted)
 		s.ended(leg)
@@ -162,14 +162,14 @@ func closeBridge(s *scene) {
 }
 
 func bridgedDigits(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	mark := s.d.mark()
 	s.must(p.agent.Press("7"))
 	await(s, s.d, mark, s.st.Event, func(e orchestrator.Digit) bool { return e.Leg == p.b && e.Digit == "7" })
 }
 
 func hold(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.agent.Hold())
 	await(s, s.d, 0, s.st.Event, on[orchestrator.LegHold](p.b))
 	s.must(p.agent.Resume())
@@ -178,7 +178,7 @@ func hold(s *scene) {
 }
 
 func goesHolding(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.agent.Hold())
 	await(s, s.d, 0, s.st.Event, on[orchestrator.LegHold](p.b))
 	s.must(p.agent.Hangup())

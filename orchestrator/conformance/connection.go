@@ -55,7 +55,7 @@ func (s *scene) resynced(mark int) orchestrator.SwitchSynced {
 
 func cut(s *scene) {
 	before := s.firstSynced(s.d)
-	p := s.connected(0)
+	p := s.connected()
 	waiting, leg := s.talker()
 	s.do(orchestrator.StartMusic{Leg: leg, Class: s.st.Music}, orchestrator.ResultAccepted)
 	_, ringing := s.ringing(1)
@@ -90,7 +90,7 @@ func fallsBehind(s *scene) {
 	s.d.close(s, s.st)
 	s.d = run(s, s.h, s.h.Narrow(s))
 	s.firstSynced(s.d)
-	p := s.connected(0)
+	p := s.connected()
 	goer, gone := s.talker()
 	mark := s.d.mark()
 	s.d.idle.Lock()
@@ -116,7 +116,7 @@ func fallsBehind(s *scene) {
 
 func adopts(s *scene) {
 	s.firstSynced(s.d)
-	p := s.connected(0)
+	p := s.connected()
 	goer, gone := s.talker()
 	s.d.close(s, s.st)
 	s.must(goer.Hangup())
@@ -160,7 +160,7 @@ func superseded(s *scene) {
 
 func restarted(s *scene) {
 	before := s.firstSynced(s.d)
-	p := s.connected(0)
+	p := s.connected()
 	mark := s.d.mark()
 	s.h.Restart(s)
 	after := s.resynced(mark)

@@ -23,13 +23,13 @@ type desk struct {
 	news chan struct{} // closed and replaced at every event
 }
 
-func open(t testing.TB, h Harness) *desk {
-	t.Helper()
-	return run(t, h, h.Connect(t))
+func open(tb testing.TB, h Harness) *desk {
+	tb.Helper()
+	return run(tb, h, h.Connect(tb))
 }
 
-func run(t testing.TB, h Harness, sw orchestrator.Switch) *desk {
-	t.Helper()
+func run(tb testing.TB, h Harness, sw orchestrator.Switch) *desk {
+	tb.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	d := &desk{sw: sw, stop: stop, done: make(chan struct{}), news: make(chan struct{})}
 	ran := make(chan struct{})
@@ -38,7 +38,7 @@ func run(t testing.TB, h Harness, sw orchestrator.Switch) *desk {
 		d.err = d.sw.Run(ctx)
 	}()
 	go d.read(ran)
-	t.Cleanup(func() { d.close(t, h.Stage()) })
+	tb.Cleanup(func() { d.close(tb, h.Stage()) })
 	return d
 }
 
@@ -87,16 +87,16 @@ func (d *desk) note(e orchestrator.Event) {
 
 // close ends the adapter, which must obey without a fault. It may be called
 // again.
-func (d *desk) close(t testing.TB, st Stage) {
-	t.Helper()
+func (d *desk) close(tb testing.TB, st Stage) {
+	tb.Helper()
 	d.stop()
 	select {
 	case <-d.done:
 		if d.err != nil {
-			t.Errorf("Run returned %v after its context ended, want nil", d.err)
+			tb.Errorf("Run returned %v after its context ended, want nil", d.err)
 		}
 	case <-time.After(st.Event):
-		t.Errorf("Run did not return within %v of its context ending", st.Event)
+		tb.Errorf("Run did not return within %v of its context ending", st.Event)
 	}
 }
 
@@ -127,13 +127,13 @@ func (d *desk) find(mark int, fits func(orchestrator.Event) bool) (orchestrator.
 }
 
 // await returns the first T since mark that fits, or fails the test.
-func await[T orchestrator.Event](t testing.TB, d *desk, mark int, within time.Duration, fits func(T) bool) T {
-	t.Helper()
+func await[T orchestrator.Event](tb testing.TB, d *desk, mark int, within time.Duration, fits func(T) bool) T {
+	tb.Helper()
 	if e, ok := maybe(d, mark, within, fits); ok {
 		return e
 	}
 	var want T
-	t.Fatalf("no %T within %v; since then came:%s", want, within, listing(d.since(mark)))
+	tb.Fatalf("no %T within %v; since then came:%s", want, within, listing(d.since(mark)))
 	return want
 }
 
@@ -160,10 +160,10 @@ func maybe[T orchestrator.Event](d *desk, mark int, within time.Duration, fits f
 }
 
 // never fails the test if a T that fits comes within d of now.
-func never[T orchestrator.Event](t testing.TB, d *desk, mark int, within time.Duration, fits func(T) bool) {
-	t.Helper()
+func never[T orchestrator.Event](tb testing.TB, d *desk, mark int, within time.Duration, fits func(T) bool) {
+	tb.Helper()
 	if e, ok := maybe(d, mark, within, fits); ok {
-		t.Errorf("%T %+v came and must not; since then came:%s", e, e, listing(d.since(mark)))
+		tb.Errorf("%T %+v came and must not; since then came:%s", e, e, listing(d.since(mark)))
 	}
 }
 

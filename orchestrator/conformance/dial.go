@@ -108,7 +108,7 @@ func endedBy(s *scene) {
 	far, leg = s.talker()
 	s.must(far.Hangup())
 	by(leg, "a caller who is alone hangs up", orchestrator.EndedByRemote)
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.agent.Hangup())
 	by(p.b, "an agent who talks hangs up", orchestrator.EndedByRemote)
 	s.do(orchestrator.Hangup{Leg: p.a, Cause: orchestrator.CauseNormal}, orchestrator.ResultAccepted)

@@ -18,7 +18,7 @@ func muteOut(s *scene) { s.muted(orchestrator.MuteOut) }
 // muted mutes the caller one way, more than once, and takes it back once.
 func (s *scene) muted(way orchestrator.Direction) {
 	s.Helper()
-	p := s.connected(0)
+	p := s.connected()
 	s.mutual(p.caller, p.agent) // The caller sends 440 Hz, the agent 1000.
 	on, off := orchestrator.Mute{Leg: p.a, Direction: way}, orchestrator.Mute{Leg: p.a, Direction: way, Off: true}
 	s.do(on, orchestrator.ResultAccepted)

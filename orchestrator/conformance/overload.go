@@ -14,7 +14,7 @@ var overloads = []sentence{
 const crowd = 24
 
 func overloaded(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	told := func(over bool) func(orchestrator.SwitchOverloaded) bool {
 		return func(e orchestrator.SwitchOverloaded) bool { return e.Switch == s.d.sw.ID() && e.Over == over }
 	}

@@ -110,7 +110,7 @@ func snapshotRinging(s *scene) {
 }
 
 func snapshotBridge(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	for _, b := range s.snapshot().Bridges {
 		if b.Bridge != p.bridge {
 			continue
@@ -133,7 +133,7 @@ func snapshotEndpoints(s *scene) {
 }
 
 func snapshotEnded(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	for _, leg := range []orchestrator.LegID{p.a, p.b} {
 		s.do(orchestrator.Hangup{Leg: leg, Cause: orchestrator.CauseNormal}, orchestrator.ResultAccepted)
 		s.ended(leg)

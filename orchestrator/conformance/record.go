@@ -103,7 +103,7 @@ func recordStops(s *scene) {
 }
 
 func recordSides(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.caller.Tone(callerTone))
 	s.must(p.agent.Tone(agentTone))
 	if s.st.Tones && (!p.caller.Hears(agentTone, s.st.Event) || !p.agent.Hears(callerTone, s.st.Event)) {
@@ -124,7 +124,7 @@ func recordSides(s *scene) {
 }
 
 func recordMasked(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.caller.Tone(callerTone))
 	s.must(p.agent.Tone(agentTone))
 	since := time.Now()
@@ -161,7 +161,7 @@ func recordMasked(s *scene) {
 }
 
 func recordFollows(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	s.must(p.caller.Tone(callerTone))
 	s.must(p.agent.Tone(agentTone))
 	since := time.Now()

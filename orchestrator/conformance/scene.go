@@ -175,18 +175,18 @@ func (s *scene) listener(n int) (Far, orchestrator.LegID) {
 	return far, leg
 }
 
-// pair is a caller and the n-th phone in one bridge.
+// pair is a caller and the first phone in one bridge.
 type pair struct {
 	caller, agent Far
 	a, b          orchestrator.LegID
 	bridge        orchestrator.BridgeID
 }
 
-func (s *scene) connected(n int) pair {
+func (s *scene) connected() pair {
 	s.Helper()
 	p := pair{}
 	p.caller, p.a = s.talker()
-	p.agent, p.b = s.listener(n)
+	p.agent, p.b = s.listener(0)
 	p.bridge = s.connect(p.a, p.b)
 	return p
 }

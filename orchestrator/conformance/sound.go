@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"strings"
 	"time"
 
 	"ringmaster/orchestrator"
@@ -171,14 +172,14 @@ func digits(s *scene) {
 	const keys = "1590*#"
 	s.must(far.Press(keys))
 	await(s, s.d, mark, s.st.Event+3*time.Second, func(e orchestrator.Digit) bool { return e.Leg == leg && e.Digit == "#" })
-	var got string
+	var got strings.Builder
 	for _, e := range s.d.since(mark) {
 		if e, ok := e.(orchestrator.Digit); ok && e.Leg == leg {
-			got += e.Digit
+			got.WriteString(e.Digit)
 		}
 	}
-	if got != keys {
-		s.Errorf("the digits %q were reported as %q", keys, got)
+	if got.String() != keys {
+		s.Errorf("the digits %q were reported as %q", keys, got.String())
 	}
 }
 

@@ -36,7 +36,7 @@ func (s *scene) supervised(mode orchestrator.Supervision) supervised {
 	if !s.d.sw.Capabilities().Supervision {
 		s.Skip("this switch does not supervise")
 	}
-	p := supervised{pair: s.connected(0)}
+	p := supervised{pair: s.connected()}
 	p.boss, p.c = s.listener(1)
 	s.must(p.caller.Tone(lowTone))
 	s.must(p.agent.Tone(highTone))
@@ -120,7 +120,7 @@ func superviseFree(s *scene) {
 	if !s.d.sw.Capabilities().Supervision {
 		s.Skip("this switch does not supervise")
 	}
-	p := s.connected(0)
+	p := s.connected()
 	rings, c := s.ringing(1)
 	s.do(orchestrator.Supervise{Leg: p.b, Target: c, Mode: orchestrator.Barge}, orchestrator.ResultRejected)
 	s.must(rings.Answer())

@@ -24,7 +24,7 @@ type threesome struct {
 
 func (s *scene) threesome() threesome {
 	s.Helper()
-	t := threesome{pair: s.connected(0)}
+	t := threesome{pair: s.connected()}
 	t.third, t.c = s.listener(1)
 	s.joins(t.c, t.bridge)
 	return t
@@ -96,7 +96,7 @@ func thirdInterrupts(s *scene) {
 // interrupted is for how long a pair is not heard while a third joins.
 func (s *scene) interrupted() time.Duration {
 	s.Helper()
-	t := threesome{pair: s.connected(0)}
+	t := threesome{pair: s.connected()}
 	t.third, t.c = s.listener(1)
 	s.mutual(t.caller, t.agent)
 	since := time.Now()
@@ -146,7 +146,7 @@ func thirdStays(s *scene) {
 }
 
 func joinsNothing(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	gone := []orchestrator.CommandResult{orchestrator.ResultNotFound, orchestrator.ResultRejected}
 	s.do(orchestrator.Join{Leg: s.absent(), Bridge: p.bridge}, gone...)
 	far, leg := s.listener(1)
@@ -161,7 +161,7 @@ func joinsNothing(s *scene) {
 
 // connectMoves is what a transfer and a pick-up are made of.
 func connectMoves(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	far, c := s.talker()
 	agent, d := s.listener(1)
 	other := s.connect(c, d)

@@ -27,7 +27,7 @@ const elsewhere = "2002"
 // asking is a pair whose agent has pressed the transfer key.
 func (s *scene) asking() pair {
 	s.Helper()
-	p := s.connected(0)
+	p := s.connected()
 	mark := s.d.mark()
 	s.must(p.agent.Transfer(elsewhere))
 	got := await(s, s.d, mark, s.st.Event, on[orchestrator.TransferAsked](p.b))
@@ -163,7 +163,7 @@ type consultation struct {
 // consults has the agent of a pair call us on a second line and be answered.
 func (s *scene) consults() consultation {
 	s.Helper()
-	c := consultation{pair: s.connected(0)}
+	c := consultation{pair: s.connected()}
 	s.must(c.agent.Hold())
 	await(s, s.d, 0, s.st.Event, on[orchestrator.LegHold](c.b))
 	c.leg = s.coded(0).Leg
@@ -266,7 +266,7 @@ func attendedNobody(s *scene) {
 func answersNothing(s *scene) {
 	s.do(orchestrator.AcceptTransfer{Leg: s.absent()}, answered...)
 	s.do(orchestrator.RejectTransfer{Leg: s.absent()}, answered...)
-	p := s.connected(0)
+	p := s.connected()
 	s.do(orchestrator.AcceptTransfer{Leg: p.b}, answered...)
 	s.do(orchestrator.RejectTransfer{Leg: p.b}, answered...)
 	s.mutual(p.caller, p.agent)

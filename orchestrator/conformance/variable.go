@@ -69,7 +69,7 @@ func variableNothing(s *scene) {
 }
 
 func displayed(s *scene) {
-	p := s.connected(0)
+	p := s.connected()
 	s.do(orchestrator.Display{Leg: p.b, Party: caller}, orchestrator.ResultAccepted)
 	for _, name := range append([]string{"a\r\nX-Evil: 1", "\x00\x1b[2J", ""}, hostileNames...) {
 		s.do(orchestrator.Display{Leg: p.b, Party: orchestrator.Party{Number: name, Name: name}}, orchestrator.ResultAccepted)

@@ -179,10 +179,9 @@ func (f *Floor) order(c *call, do o.Action) {
 }
 
 // ask puts a question to the outside.
-func (f *Floor) ask(q o.Question) o.AskID {
+func (f *Floor) ask(q o.Question) {
 	id := o.AskID{Epoch: f.cfg.Epoch, Seq: f.Seq, Index: len(f.out.Asks)}
 	f.out.Asks = append(f.out.Asks, o.Ask{ID: id, What: q})
-	return id
 }
 
 // newID mints the step's next identifier.

@@ -15,10 +15,10 @@ const (
 // steps no call waits while an agent who may take it is free, so only the
 // newcomers need a look.
 func (f *Floor) match() {
-	for i := 0; i < len(f.newWaiting); i++ {
+	for i := 0; i < len(f.newWaiting); i++ { //nolint:intrange // emit may add to it
 		f.matchCall(f.Calls[f.newWaiting[i]])
 	}
-	for i := 0; i < len(f.newFree); i++ {
+	for i := 0; i < len(f.newFree); i++ { //nolint:intrange // emit may add to it
 		f.matchAgent(f.Agents[f.newFree[i]])
 	}
 	if f.rematch {

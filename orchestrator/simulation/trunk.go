@@ -77,12 +77,20 @@ func (t *Trunk) Ended(near *Far) {
 	}
 }
 
-// Up, Hears, Together, Alone and Fallback change nothing on a trunk.
-func (t *Trunk) Up(*Far)                          {}
+// Up changes nothing on a trunk.
+func (t *Trunk) Up(*Far) {}
+
+// Hears changes nothing on a trunk.
 func (t *Trunk) Hears(*Far, []orchestrator.Media) {}
-func (t *Trunk) Together(*Far)                    {}
-func (t *Trunk) Alone(*Far)                       {}
-func (t *Trunk) Fallback(*Far)                    {}
+
+// Together changes nothing on a trunk.
+func (t *Trunk) Together(*Far) {}
+
+// Alone changes nothing on a trunk.
+func (t *Trunk) Alone(*Far) {}
+
+// Fallback changes nothing on a trunk.
+func (t *Trunk) Fallback(*Far) {}
 
 // arrived is the trunk as a caller of the other switch.
 type arrived struct {

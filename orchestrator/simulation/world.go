@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"ringmaster/orchestrator"
@@ -61,11 +62,12 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string {
-	out := fmt.Sprintf("seed %d, step %d, %s: %s\n", f.Seed, f.Step, f.At.Format("15:04:05.000"), f.Text)
+	var out strings.Builder
+	fmt.Fprintf(&out, "seed %d, step %d, %s: %s\n", f.Seed, f.Step, f.At.Format("15:04:05.000"), f.Text)
 	for _, l := range f.Log {
-		out += "  " + l + "\n"
+		out.WriteString("  " + l + "\n")
 	}
-	return out + Again(f.Seed, f.Calls)
+	return out.String() + Again(f.Seed, f.Calls)
 }
 
 // Again is the line that plays a seed once more.

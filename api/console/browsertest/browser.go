@@ -33,7 +33,7 @@ func Available() error {
 
 // Browser is one Chromium. Its pages share nothing but the process.
 type Browser struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // chromedp knows a browser by it
 	stop context.CancelFunc
 }
 
@@ -85,17 +85,17 @@ var (
 // it.
 type Page struct {
 	t       testing.TB
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // chromedp knows a tab by it
 	lock    sync.Mutex
 	said    []string
 	forgive []string
 }
 
 // Page opens a tab, which is closed when the test ends.
-func (b *Browser) Page(t testing.TB, size Size) *Page {
-	t.Helper()
+func (b *Browser) Page(tb testing.TB, size Size) *Page {
+	tb.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	p := &Page{t: t, ctx: ctx}
+	p := &Page{t: tb, ctx: ctx}
 	p.Resize(size)
 	var reading sync.WaitGroup
 	messages := chromedp.Console(ctx)
@@ -107,7 +107,7 @@ func (b *Browser) Page(t testing.TB, size Size) *Page {
 			p.hear(m)
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		reading.Wait()
 		p.complain()

@@ -39,7 +39,7 @@ type Phone struct {
 	wire   *wire
 	traces *traces
 
-	ctx    context.Context // ends when the phone closes
+	ctx    context.Context //nolint:containedctx // ends when the phone closes
 	cancel context.CancelFunc
 	calls  sync.WaitGroup // one per call
 	served chan struct{}  // closed when the socket is no longer read

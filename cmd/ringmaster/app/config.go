@@ -159,10 +159,10 @@ func (c *Config) prepare() error {
 	}
 	// The switch runs as another user and must reach the prompts through it;
 	// what is secret below has modes of its own.
-	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+	if err := os.MkdirAll(c.Data, 0o755); err != nil { //nolint:gosec // see above
 		return fmt.Errorf("make data folder %s: %w", c.Data, err)
 	}
-	if err := os.MkdirAll(c.Prompts, 0o755); err != nil {
+	if err := os.MkdirAll(c.Prompts, 0o755); err != nil { //nolint:gosec // see above
 		return fmt.Errorf("make prompts folder %s: %w", c.Prompts, err)
 	}
 	return nil

@@ -34,7 +34,7 @@ var passwords = map[gen.SwitchType]string{
 // its kind: one PBX's password is never sent to one of another kind, nor to a
 // simulated switch.
 func passwordOf(s gen.Switch) string {
-	if variable, real := passwords[s.Type]; real && s.Password == "" {
+	if variable, known := passwords[s.Type]; known && s.Password == "" {
 		return os.Getenv(variable)
 	}
 	return s.Password
@@ -102,8 +102,8 @@ func ofFile(change gen.ConfigurationChange) (all []patient, found []orchestrator
 		return nil, nil
 	}
 	for _, s := range *change.Switches {
-		variable, real := passwords[s.Type]
-		if !real {
+		variable, known := passwords[s.Type]
+		if !known {
 			continue // A simulated switch has nothing to look at.
 		}
 		p := patient{id: s.ID, kind: s.Type, url: s.URL, user: s.Username, password: passwordOf(s), endpoints: endpointsOf(change, s.ID)}
