@@ -39,7 +39,7 @@ func (s *site) listen(query string, headers ...string) *listener {
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := s.client.Do(r)
+	response, err := s.client.Do(r) //nolint:bodyclose // the listener closes it
 	s.must(err)
 	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" {
 		s.Fatalf("event stream = %d %s", response.StatusCode, response.Header.Get("Content-Type"))

@@ -117,8 +117,8 @@ func full[T any]() T {
 func fillValue(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fillValue(v.Field(i))
+		for _, field := range v.Fields() {
+			fillValue(field)
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))

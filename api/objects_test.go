@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,16 +79,16 @@ func TestEveryObjectIsMadeReadListedChangedAndDeleted(t *testing.T) {
 			t.Errorf("%s is listed %d times", o.path, len(page.Items))
 		}
 	}
-	for i := len(centre) - 1; i >= 0; i-- {
-		path := centre[i].path
-		s.ok("DELETE", path, nil, nil)
-		s.refused(http.StatusNotFound, "GET", path, nil)
-		s.refused(http.StatusNotFound, "DELETE", path, nil)
+	for _, o := range slices.Backward(centre) {
+		s.ok("DELETE", o.path, nil, nil)
+		s.refused(http.StatusNotFound, "GET", o.path, nil)
+		s.refused(http.StatusNotFound, "DELETE", o.path, nil)
 	}
 }
 
 // normal is a value as JSON makes it.
 func normal(t *testing.T, v any) any {
+	t.Helper()
 	text, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)

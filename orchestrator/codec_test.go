@@ -87,6 +87,7 @@ func TestFieldsOfFactsAreSnakeCase(t *testing.T) {
 
 // checkTags looks for fields that would be written under their Go name.
 func checkTags(t *testing.T, kind reflect.Type, path string) {
+	t.Helper()
 	switch kind.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		checkTags(t, kind.Elem(), path)
@@ -94,8 +95,7 @@ func checkTags(t *testing.T, kind reflect.Type, path string) {
 		if kind == reflect.TypeFor[time.Time]() {
 			return
 		}
-		for i := range kind.NumField() {
-			f := kind.Field(i)
+		for f := range kind.Fields() {
 			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if tag == "" || strings.ToLower(tag) != tag {
 				t.Errorf("%s.%s is %q in JSON", path, f.Name, tag)

@@ -269,12 +269,12 @@ func endText() string {
 const fakeLeg = orchestrator.LegID("pbx/" + fakeChannel)
 
 // eventually fails unless ok becomes true.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.Now().Add(patience)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
+			tb.Fatalf("not in time: %s", what)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

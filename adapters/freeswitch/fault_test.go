@@ -277,7 +277,7 @@ func TestGivenUpLegNeverLives(t *testing.T) {
 	}
 	f.send(created) // It was not there yet when it was hung up.
 	eventually(t, "it is hung up again", func() bool { return len(f.requests("uuid_kill "+leg)) > kills })
-	if n := count(o, 0, func(e orchestrator.LegEnded) bool { return true }); n != 0 {
+	if n := count(o, 0, func(orchestrator.LegEnded) bool { return true }); n != 0 {
 		t.Error("its end was told")
 	}
 	if result, _ := o.do(dialOf(leg)); result != orchestrator.ResultRejected {

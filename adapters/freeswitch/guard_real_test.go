@@ -91,7 +91,7 @@ func TestSecondTalkIsNotTornApartEither(t *testing.T) {
 	})
 	expect(o, mark, func(e orchestrator.Joined) bool { return e.Leg == c })
 	time.Sleep(11 * time.Second) // Longer than the guard that FreeSWITCH armed when the first agent went.
-	if !p.caller.Up() || !second.Up() || count(o, mark, func(e orchestrator.Left) bool { return true }) != 0 {
+	if !p.caller.Up() || !second.Up() || count(o, mark, func(orchestrator.Left) bool { return true }) != 0 {
 		t.Fatal("the second talk was torn apart")
 	}
 	tones(t, p.caller, 600, second, 1000)

@@ -218,7 +218,7 @@ func makeTapes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := openScene(t, Config{Address: r.listener.Addr().String(), Password: c.pbx.ESLPassword}, r.tape.mark)
+			s := openScene(t, Config{Address: r.listener.Addr().String(), Password: c.pbx.ESLPassword}, r.mark)
 			s.cast = c
 			scenarios[name](s)
 			time.Sleep(time.Second) // What is still on its way.

@@ -74,9 +74,10 @@ func separateBlank(buf string, limit int) (out []string) {
 		}
 		quoted := false
 		for i < len(buf) && (buf[i] != ' ' || quoted) {
-			if buf[i] == '\\' {
+			switch buf[i] {
+			case '\\':
 				i++
-			} else if buf[i] == '\'' {
+			case '\'':
 				quoted = !quoted
 			}
 			i++

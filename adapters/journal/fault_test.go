@@ -14,17 +14,17 @@ import (
 )
 
 // openMemory opens a journal with small segments on d.
-func openMemory(t testing.TB, d *memoryDisk, config Config) *Journal {
-	t.Helper()
+func openMemory(tb testing.TB, d *memoryDisk, config Config) *Journal {
+	tb.Helper()
 	if config.SegmentBytes == 0 {
 		config.SegmentBytes = minSegmentBytes
 	}
 	config = config.withDefaults()
 	j, err := openDisk(config, d)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = j.Close() })
+	tb.Cleanup(func() { _ = j.Close() })
 	return j
 }
 

@@ -28,7 +28,7 @@ var (
 func server(tb testing.TB) *cluster.Cluster {
 	tb.Helper()
 	serverOnce.Do(func() {
-		if folderMade, errServer = os.MkdirTemp("/tmp", "rmdb"); errServer == nil { //nolint:usetesting // a socket needs a short path
+		if folderMade, errServer = os.MkdirTemp("/tmp", "rmdb"); errServer == nil { // a socket needs a short path
 			serverMade, errServer = startServer(folderMade)
 		}
 	})

@@ -169,7 +169,7 @@ func (failing) Acknowledge(uint64) error                 { return nil }
 // ownServer is a cluster for a test that harms it.
 func ownServer(t *testing.T) (folder string, c *cluster.Cluster, s *Store) {
 	t.Helper()
-	folder, err := os.MkdirTemp("/tmp", "rmdb") //nolint:usetesting // a socket needs a short path
+	folder, err := os.MkdirTemp("/tmp", "rmdb") // a socket needs a short path
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	c, err = cluster.Start(t.Context(), cluster.Config{Folder: folder})

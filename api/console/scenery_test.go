@@ -66,17 +66,17 @@ func (s *stage) busy() {
 	s.tell()
 }
 
-func waiting(n int, name, number, queue string, place int, for_ time.Duration) gen.LiveCall {
+func waiting(n int, name, number, queue string, place int, lasts time.Duration) gen.LiveCall {
 	return gen.LiveCall{
-		Call: callID(n), Caller: gen.Party{Number: number, Name: name}, Dialled: "500", Arrived: ago(for_ + 9*time.Second), Phase: "queued",
-		Since: ago(for_), Queue: queue, Position: place, Switch: "pbx-berlin",
+		Call: callID(n), Caller: gen.Party{Number: number, Name: name}, Dialled: "500", Arrived: ago(lasts + 9*time.Second), Phase: "queued",
+		Since: ago(lasts), Queue: queue, Position: place, Switch: "pbx-berlin",
 	}
 }
 
-func talking(n int, name, number, queue, agent string, for_ time.Duration) gen.LiveCall {
+func talking(n int, name, number, queue, agent string, lasts time.Duration) gen.LiveCall {
 	return gen.LiveCall{
-		Call: callID(n), Caller: gen.Party{Number: number, Name: name}, Dialled: "500", Arrived: ago(for_ + 25*time.Second), Phase: "talking",
-		Since: ago(for_), Queue: queue, Agent: agent, Switch: "pbx-berlin",
+		Call: callID(n), Caller: gen.Party{Number: number, Name: name}, Dialled: "500", Arrived: ago(lasts + 25*time.Second), Phase: "talking",
+		Since: ago(lasts), Queue: queue, Agent: agent, Switch: "pbx-berlin",
 	}
 }
 

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // phonebank runs the program in this process.
-func phonebank(t *testing.T, ctx context.Context, args ...string) (stdout, stderr string, err error) {
+func phonebank(ctx context.Context, t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	cmd := newCommand()
 	var out, errs bytes.Buffer
@@ -54,14 +54,14 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			t.Errorf("%s: short %q, long %q, example %q", c.Name(), c.Short, c.Long, c.Example)
 		}
 	}
-	out, _, err := phonebank(t, context.Background(), "example")
+	out, _, err := phonebank(context.Background(), t, "example")
 	if err != nil || out != example {
 		t.Errorf("example: %v", err)
 	}
-	if _, _, err := phonebank(t, context.Background(), "rum"); err == nil || !strings.Contains(err.Error(), "unknown command") {
+	if _, _, err := phonebank(context.Background(), t, "rum"); err == nil || !strings.Contains(err.Error(), "unknown command") {
 		t.Errorf("rum: %v", err)
 	}
-	if _, _, err := phonebank(t, context.Background(), "run", "/nowhere.yaml"); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := phonebank(context.Background(), t, "run", "/nowhere.yaml"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
@@ -85,7 +85,7 @@ func runJSON(t *testing.T, scenario string, flags ...string) Summary {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	out, _, err := phonebank(t, ctx, append([]string{"run", "--json", file(t, scenario)}, flags...)...)
+	out, _, err := phonebank(ctx, t, append([]string{"run", "--json", file(t, scenario)}, flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestLiveTellsEventsUntilStopped(t *testing.T) {
 	path := file(t, fmt.Sprintf("pbx: %s\nduration: 1s\ncallers: [{dial: '700', rate_per_s: 10, arrivals: even, talk: 100ms}]\n", pbx.Addr()))
 	ctx, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
 	defer cancel()
-	out, _, err := phonebank(t, ctx, "live", path)
+	out, _, err := phonebank(ctx, t, "live", path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestLiveTellsEventsUntilStopped(t *testing.T) {
 func TestCallCommandDrawsWhatWasHeard(t *testing.T) {
 	t.Parallel()
 	pbx := answering(t, phone.AnswerAfter(0))
-	out, _, err := phonebank(t, context.Background(), "call", "--pbx", pbx.Addr(), "--talk", "700ms", "--dtmf", "5", "--dtmf-wait", "0s", "--trace", "700")
+	out, _, err := phonebank(context.Background(), t, "call", "--pbx", pbx.Addr(), "--talk", "700ms", "--dtmf", "5", "--dtmf-wait", "0s", "--trace", "700")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestCallCommandDrawsWhatWasHeard(t *testing.T) {
 	if err := pbx.SetBehaviour(phone.RejectWith(486)); err != nil {
 		t.Fatal(err)
 	}
-	out, _, err = phonebank(t, context.Background(), "call", "--pbx", pbx.Addr(), "--json", "700")
+	out, _, err = phonebank(context.Background(), t, "call", "--pbx", pbx.Addr(), "--json", "700")
 	if !errors.Is(err, errJudged) || !strings.Contains(out, `"code":486`) {
 		t.Errorf("a busy number: %v\n%s", err, out)
 	}
@@ -335,11 +335,11 @@ func checkAccounts(t *testing.T, a *lab.Asterisk) {
 	if err != nil || strings.Contains(contacts, a.Agents[0].Number+"/sip:") {
 		t.Errorf("phones are still registered after the run: %v\n%s", err, contacts)
 	}
-	out, _, err := phonebank(t, context.Background(), "register-check", "--pbx", a.SIPAddr, "--users", a.Agents[0].Number, "--password", a.Agents[0].Password)
+	out, _, err := phonebank(context.Background(), t, "register-check", "--pbx", a.SIPAddr, "--users", a.Agents[0].Number, "--password", a.Agents[0].Password)
 	if err != nil || !regexp.MustCompile(a.Agents[0].Number+` +ok`).MatchString(out) {
 		t.Errorf("register-check: %v\n%s", err, out)
 	}
-	out, _, err = phonebank(t, context.Background(), "register-check", "--pbx", a.SIPAddr, "--users", a.Agents[0].Number, "--password", "wrong", "--json")
+	out, _, err = phonebank(context.Background(), t, "register-check", "--pbx", a.SIPAddr, "--users", a.Agents[0].Number, "--password", "wrong", "--json")
 	if !errors.Is(err, errJudged) || !strings.Contains(out, `"code": 401`) || !strings.Contains(out, "wrong password") {
 		t.Errorf("register-check with a wrong password: %v\n%s", err, out)
 	}

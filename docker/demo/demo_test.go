@@ -88,7 +88,7 @@ func start(t *testing.T, args ...string) *show {
 		t.Fatal(err)
 	}
 	// Not below the test's name, which would be too long for a socket's path.
-	tmp, err := os.MkdirTemp("", "rmdt") //nolint:usetesting // see above
+	tmp, err := os.MkdirTemp("", "rmdt")
 	if err != nil {
 		t.Fatal(err)
 	}

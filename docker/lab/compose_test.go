@@ -51,7 +51,7 @@ func TestHealthOfFreeSWITCHInContainers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pbx.Stop() //nolint:errcheck // it is stopped below
+	defer pbx.Stop() // it is stopped below
 	_, port, _ := strings.Cut(pbx.ESLAddr, ":")
 	script := strings.ReplaceAll(check, "/tmp", t.TempDir())
 	healthy := func(password string) bool {

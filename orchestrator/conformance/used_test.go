@@ -36,9 +36,9 @@ func TestEveryCapabilityIsHeldToSomething(t *testing.T) {
 		})
 	}
 	kind := reflect.TypeFor[orchestrator.Capabilities]()
-	for i := range kind.NumField() {
-		if name := kind.Field(i).Name; !read[name] {
-			t.Errorf("no sentence reads the capability %s", name)
+	for field := range kind.Fields() {
+		if !read[field.Name] {
+			t.Errorf("no sentence reads the capability %s", field.Name)
 		}
 	}
 }

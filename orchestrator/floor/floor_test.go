@@ -3,6 +3,7 @@ package floor_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -75,8 +76,8 @@ func (d *desk) pass(span time.Duration) {
 }
 
 func find[T o.Deed](d *desk) (found T, ok bool) {
-	for i := len(d.facts) - 1; i >= 0; i-- {
-		if f, is := d.facts[i].What.(T); is {
+	for _, fact := range slices.Backward(d.facts) {
+		if f, is := fact.What.(T); is {
 			return f, true
 		}
 	}

@@ -56,6 +56,7 @@ func (s *stuck) Commit() error {
 
 // watched is a floor on a disk that can hang, and its watchdog's word.
 func watched(t *testing.T, test func(h *house, disk *stuck, stalled chan time.Time)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		disk := &stuck{heals: make(chan struct{})}
 		disk.diary = &diary{}

@@ -81,7 +81,7 @@ var (
 func madeFolder(t *testing.T) string {
 	t.Helper()
 	madeOnce.Do(func() {
-		if made, errMade = os.MkdirTemp("/tmp", "rmpg"); errMade == nil { //nolint:usetesting // a socket needs a short path
+		if made, errMade = os.MkdirTemp("/tmp", "rmpg"); errMade == nil { // a socket needs a short path
 			_, errMade = prepareCluster(context.Background(), Config{Folder: made})
 		}
 	})
@@ -98,7 +98,7 @@ func madeFolder(t *testing.T) string {
 // shortFolder is a test's folder whose path leaves room for a socket.
 func shortFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "rmpg") //nolint:usetesting // a socket needs a short path
+	dir, err := os.MkdirTemp("/tmp", "rmpg") // a socket needs a short path
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func eventually(t *testing.T, check func() error) {
 }
 
 func BenchmarkStart(b *testing.B) {
-	dir, err := os.MkdirTemp("/tmp", "rmpg") //nolint:usetesting // a socket needs a short path
+	dir, err := os.MkdirTemp("/tmp", "rmpg") // a socket needs a short path
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -454,7 +455,7 @@ func registrar(t *testing.T, password string) (addr string, requests func() []*s
 	var seen []*sip.Request
 	server.OnRegister(func(req *sip.Request, tx sip.ServerTransaction) {
 		res, _ := auth.AuthorizeRequest(req, diago.DigestAuth{Username: "2001", Password: password, Realm: "test"})
-		if res.StatusCode == 200 {
+		if res.StatusCode == http.StatusOK {
 			mu.Lock()
 			seen = append(seen, req)
 			mu.Unlock()

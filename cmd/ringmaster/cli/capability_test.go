@@ -90,8 +90,8 @@ func TestDoctorTellsWhatAPBXCannotDo(t *testing.T) {
 func TestTheAPIHasEveryCapability(t *testing.T) {
 	names := func(kind reflect.Type) map[string]bool {
 		all := map[string]bool{}
-		for i := range kind.NumField() {
-			all[kind.Field(i).Tag.Get("json")] = true
+		for field := range kind.Fields() {
+			all[field.Tag.Get("json")] = true
 		}
 		return all
 	}

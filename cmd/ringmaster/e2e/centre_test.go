@@ -74,33 +74,33 @@ type centre struct {
 // document is the configuration as apply takes it.
 type document = map[string]any
 
-func newCentre(t testing.TB, kind string, agents int) *centre {
-	t.Helper()
+func newCentre(tb testing.TB, kind string, agents int) *centre {
+	tb.Helper()
 	if testing.Short() {
-		t.Skip("end-to-end tests take minutes")
+		tb.Skip("end-to-end tests take minutes")
 	}
-	return centreAt(t, kinds[kind](t, agents))
+	return centreAt(tb, kinds[kind](tb, agents))
 }
 
 // centreAt is a centre at a PBX that runs, and ends it.
-func centreAt(t testing.TB, pbx *exchange) *centre {
-	t.Helper()
-	t.Cleanup(func() {
-		if t.Failed() {
-			saveLog(t, pbx.Logs())
+func centreAt(tb testing.TB, pbx *exchange) *centre {
+	tb.Helper()
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			saveLog(tb, pbx.Logs())
 		}
 		if err := pbx.Stop(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	dir, err := os.MkdirTemp("", "rm-e2e-data-")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	c := &centre{t: t, pbx: pbx, dir: dir, keys: map[string]string{}}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	c := &centre{t: tb, pbx: pbx, dir: dir, keys: map[string]string{}}
 	for name, hz := range map[string]int{"greeting": greetingHz, "menu": menuHz, "announcement": announceHz} {
-		writeTone(t, filepath.Join(pbx.SoundsDir, name+".wav"), hz, 1200*time.Millisecond)
+		writeTone(tb, filepath.Join(pbx.SoundsDir, name+".wav"), hz, 1200*time.Millisecond)
 	}
 	return c
 }
@@ -214,17 +214,17 @@ func (c *centre) stop() {
 
 // open starts everything on Asterisk with a configuration and n agents whose
 // phones are registered.
-func open(t testing.TB, n int, change func(document)) *centre {
-	t.Helper()
-	return openOn(t, "asterisk", n, change)
+func open(tb testing.TB, n int, change func(document)) *centre {
+	tb.Helper()
+	return openOn(tb, "asterisk", n, change)
 }
 
 // openOn is open on one of kinds.
-func openOn(t testing.TB, kind string, n int, change func(document)) *centre {
-	t.Helper()
-	c := newCentre(t, kind, n)
+func openOn(tb testing.TB, kind string, n int, change func(document)) *centre {
+	tb.Helper()
+	c := newCentre(tb, kind, n)
 	c.start()
-	t.Cleanup(c.stop)
+	tb.Cleanup(c.stop)
 	doc := c.document(n)
 	if change != nil {
 		change(doc)
@@ -443,9 +443,10 @@ func (c *centre) eventually(what string, within time.Duration, is func() bool) {
 	}
 }
 
-func saveLog(t testing.TB, path string) {
+func saveLog(tb testing.TB, path string) {
+	tb.Helper()
 	text, err := os.ReadFile(path)
 	if err == nil {
-		t.Logf("end of %s:\n%s", path, text[max(0, len(text)-4000):])
+		tb.Logf("end of %s:\n%s", path, text[max(0, len(text)-4000):])
 	}
 }

@@ -23,7 +23,7 @@ const (
 // call that was being offered: no storm.
 func TestCrashLoop(t *testing.T) { onEach(t, crashLoop) }
 
-func crashLoop(t *testing.T, kind string) {
+func crashLoop(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c := staffed(t, kind, 8)
 	const prefix = "+4982"
 	tr := c.drive(rhythm{every: time.Second, talk: 4 * time.Second, number: "501", prefix: prefix})
@@ -121,7 +121,7 @@ func (c *centre) stormless(t *testing.T, trips []*trip, prefix string, kills []t
 func (c *centre) refusedOffers(t *testing.T, prefix string) map[string]int {
 	t.Helper()
 	conn := c.database(t)
-	defer conn.Close(context.Background()) //nolint:errcheck // nothing was written
+	defer conn.Close(context.Background()) // nothing was written
 	rows, err := conn.Query(t.Context(), `SELECT c.caller_number, o.outcome FROM offer o JOIN call c ON c.id = o.call_id
 		WHERE c.caller_number LIKE $1 || '%'`, prefix)
 	if err != nil {

@@ -59,7 +59,7 @@ func TestDatabaseFaults(t *testing.T) {
 	}
 }
 
-func (f databaseFault) suffered(t *testing.T) {
+func (f databaseFault) suffered(t *testing.T) { //nolint:thelper // it is the test itself
 	p := newAiling(t, cmp.Or(f.kind, "asterisk"), f.far)
 	talk := p.converse(t, "+49760")
 	p.settledDown(t)
@@ -209,6 +209,7 @@ func (p *ailing) callsUntil(t *testing.T, end time.Time) (numbers []string) {
 
 // unavailable holds that a request is refused in time, and as it should be.
 func (p *ailing) unavailable(t *testing.T, method, path string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
 	body := strings.NewReader("")

@@ -25,6 +25,7 @@ const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHER
 // killed is kill -9 of the private cluster's first process, again when it is
 // back. Nobody but ringmaster starts it again.
 func killed(t *testing.T, p *ailing) {
+	t.Helper()
 	var back []time.Duration
 	for range 3 {
 		pid := p.postmaster(t)
@@ -65,6 +66,7 @@ func (p *ailing) postmaster(t *testing.T) int {
 // readOnly is what a database says that became a replica, or whose disk is full
 // and whose keeper has seen it.
 func readOnly(t *testing.T, p *ailing) {
+	t.Helper()
 	if err := p.sql("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"); err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +81,7 @@ func readOnly(t *testing.T, p *ailing) {
 // locked is somebody who has all of the books to themselves, as a migration or
 // a repair has.
 func locked(t *testing.T, p *ailing) {
+	t.Helper()
 	conn, err := p.session()
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +107,7 @@ func locked(t *testing.T, p *ailing) {
 // exhausted is others who have every connection there is, ringmaster's too: as
 // soon as it has one, it is ended.
 func exhausted(t *testing.T, p *ailing) {
+	t.Helper()
 	first, err := p.session()
 	if err != nil {
 		t.Fatal(err)
@@ -149,6 +153,7 @@ func exhausted(t *testing.T, p *ailing) {
 // slowed is half a second for every answer, with no connection that was there
 // before.
 func slowed(t *testing.T, p *ailing) {
+	t.Helper()
 	toxic := `{"name": "far", "type": "latency", "stream": "downstream", "attributes": {"latency": 500}}`
 	if _, err := p.slow.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 		t.Fatal(err)

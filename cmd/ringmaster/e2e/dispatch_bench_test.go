@@ -61,6 +61,7 @@ type figures struct {
 }
 
 func newDispatch(b *testing.B, agents int) *dispatch {
+	b.Helper()
 	d := &dispatch{centre: newCentre(b, "asterisk", agents), b: b}
 	d.start()
 	b.Cleanup(d.stop)
@@ -111,7 +112,7 @@ func (d *dispatch) staff(b *testing.B, n int) {
 }
 
 // next measures from an agent's BYE to the next INVITE at that phone.
-func (d *dispatch) next(b *testing.B, number string, agents, waiting int) {
+func (d *dispatch) next(b *testing.B, number string, agents, waiting int) { //nolint:thelper // it is the test itself
 	d.staff(b, agents)
 	var gaps []time.Duration
 	for b.Loop() {
@@ -220,7 +221,7 @@ func serveCallers(ctx context.Context, p *phone.Phone, n int) (gaps []time.Durat
 }
 
 // arrivals measures from a caller's INVITE to the INVITE at a free agent's phone.
-func (d *dispatch) arrivals(b *testing.B, number string) {
+func (d *dispatch) arrivals(b *testing.B, number string) { //nolint:thelper // it is the test itself
 	d.staff(b, 1)
 	caller := d.quietCaller(b, 0)
 	var gaps []time.Duration
@@ -260,6 +261,7 @@ func (d *dispatch) arrival(b *testing.B, caller *phone.Phone, number string) tim
 
 // add turns measurements into a line of the table and metrics.
 func (d *dispatch) add(b *testing.B, gaps []time.Duration) {
+	b.Helper()
 	slices.Sort(gaps)
 	at := func(part float64) float64 {
 		return gaps[min(int(part*float64(len(gaps))), len(gaps)-1)].Seconds() * 1000

@@ -36,19 +36,19 @@ var kinds = map[string]func(t testing.TB, agents int) *exchange{
 	"freeswitch": startFreeSWITCH,
 }
 
-func startAsterisk(t testing.TB, agents int) *exchange {
-	t.Helper()
-	return runAsterisk(t, lab.Config{Agents: agents, Qualify: 4 * time.Second})
+func startAsterisk(tb testing.TB, agents int) *exchange {
+	tb.Helper()
+	return runAsterisk(tb, lab.Config{Agents: agents, Qualify: 4 * time.Second})
 }
 
-func runAsterisk(t testing.TB, cfg lab.Config) *exchange {
-	t.Helper()
+func runAsterisk(tb testing.TB, cfg lab.Config) *exchange {
+	tb.Helper()
 	if err := lab.Available(); err != nil {
-		t.Skipf("NO END-TO-END TEST: %v", err)
+		tb.Skipf("NO END-TO-END TEST: %v", err)
 	}
-	pbx, err := lab.Start(t.Context(), cfg)
+	pbx, err := lab.Start(tb.Context(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &exchange{
 		machine: pbx, kind: "asterisk", url: pbx.ARIURL, user: pbx.ARIUser, password: pbx.ARIPassword,
@@ -57,19 +57,19 @@ func runAsterisk(t testing.TB, cfg lab.Config) *exchange {
 	}
 }
 
-func startFreeSWITCH(t testing.TB, agents int) *exchange {
-	t.Helper()
-	return runFreeSWITCH(t, lab.FreeSWITCHConfig{Agents: agents, Qualify: 4 * time.Second})
+func startFreeSWITCH(tb testing.TB, agents int) *exchange {
+	tb.Helper()
+	return runFreeSWITCH(tb, lab.FreeSWITCHConfig{Agents: agents, Qualify: 4 * time.Second})
 }
 
-func runFreeSWITCH(t testing.TB, cfg lab.FreeSWITCHConfig) *exchange {
-	t.Helper()
+func runFreeSWITCH(tb testing.TB, cfg lab.FreeSWITCHConfig) *exchange {
+	tb.Helper()
 	if err := lab.FreeSWITCHAvailable(); err != nil {
-		t.Skipf("THE LIVE PART WAS NOT RUN: %v", err)
+		tb.Skipf("THE LIVE PART WAS NOT RUN: %v", err)
 	}
-	pbx, err := lab.StartFreeSWITCH(t.Context(), cfg)
+	pbx, err := lab.StartFreeSWITCH(tb.Context(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &exchange{
 		machine: pbx, kind: "freeswitch", password: pbx.ESLPassword,

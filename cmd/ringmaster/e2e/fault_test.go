@@ -122,7 +122,7 @@ func throughProxy(t *testing.T, doc document) *toxiproxy.Proxy {
 // agent is freed, and the next call works.
 func TestSwitchRestarts(t *testing.T) { onEach(t, switchRestarts) }
 
-func switchRestarts(t *testing.T, kind string) {
+func switchRestarts(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c := openOn(t, kind, 1, nil)
 	c.login(0)
 	talk := c.converse(t, "+49710")
@@ -157,7 +157,7 @@ func switchRestarts(t *testing.T, kind string) {
 // call is still there, and still ours.
 func TestSwitchFrozen(t *testing.T) { onEach(t, switchFrozen) }
 
-func switchFrozen(t *testing.T, kind string) {
+func switchFrozen(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c := openOn(t, kind, 1, nil)
 	c.login(0)
 	talk := c.converse(t, "+49720")
@@ -185,7 +185,7 @@ const databaseAway = 60 * time.Second
 // afterwards every call of that minute is in the books.
 func TestDatabaseAway(t *testing.T) { onEach(t, databaseIsAway) }
 
-func databaseIsAway(t *testing.T, kind string) {
+func databaseIsAway(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c := openOn(t, kind, 1, func(doc document) {
 		doc["queues"].([]document)[0]["wrap_up_ms"] = 0
 	})

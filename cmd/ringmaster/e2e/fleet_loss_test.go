@@ -93,7 +93,7 @@ type talkers struct {
 // diesTalking kills a side under every kind of talk. Those of the other side hear
 // each other as before and it serves new callers; the agents of the dead one are
 // offered nothing; and no talk counts on while nobody can know of it.
-func (f *fleet) diesTalking(t *testing.T, dead int) {
+func (f *fleet) diesTalking(t *testing.T, dead int) { //nolint:thelper // it is the test itself
 	l := loss{fleet: f, dead: dead, there: 2 * dead, home: 2 - 2*dead}
 	f.scene(t, 1-dead, l.there)
 	l.outgoing = l.begins("1", 1-dead, l.there)

@@ -98,6 +98,7 @@ func (f *fleet) link(t *testing.T, side int, peer string) {
 }
 
 func (f *fleet) cleanUp(t *testing.T, side int) {
+	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
 			saveLog(t, f.sides[side].Logs())
@@ -163,15 +164,6 @@ func (f *fleet) attached() {
 		l := f.live()
 		return len(l.Switches) == 2 && l.Switches[0].Attached && l.Switches[1].Attached
 	})
-}
-
-func (f *fleet) isAttached(side int) bool {
-	for _, s := range f.live().Switches {
-		if s.Switch == sideNames[side] {
-			return s.Attached
-		}
-	}
-	return false
 }
 
 // scene begins anew: callers call at a side, and only these agents take calls.

@@ -46,7 +46,7 @@ const (
 // the dialplan.
 func TestFrozenAlone(t *testing.T) { onEach(t, frozenAlone) }
 
-func frozenAlone(t *testing.T, kind string) {
+func frozenAlone(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	q := talkAndWait(t, kind)
 	for i, pause := range pauses(kind) {
 		q.freeze(t, 10*i, pause)
@@ -69,7 +69,7 @@ func frozenAlone(t *testing.T, kind string) {
 }
 
 // freeze is one pause, in which one comes and one who waited leaves.
-func (q *pairAndQueue) freeze(t *testing.T, n int, pause time.Duration) {
+func (q *pairAndQueue) freeze(t *testing.T, n int, pause time.Duration) { //nolint:thelper // it is the test itself
 	leaver, comer, late := fmt.Sprintf("+4979%02d", n), fmt.Sprintf("+4979%02d", n+1), fmt.Sprintf("+4979%02d", n+2)
 	leaves := q.dial(q.caller(n+2), "501", leaver)
 	q.eventually("a third caller waits", 5*time.Second, func() bool { return waiting(q.live(), "sales") == 2 })
@@ -89,7 +89,7 @@ func (q *pairAndQueue) freeze(t *testing.T, n int, pause time.Duration) {
 		came := time.Now()
 		lateCall := q.comes(t, n+4, late)
 		q.dialplanServes(t, late, came, promptly)
-		defer lateCall.Hangup(t.Context()) //nolint:errcheck // it may be over
+		defer lateCall.Hangup(t.Context()) // it may be over
 	}
 	time.Sleep(time.Until(stopped.Add(pause)))
 	woken := time.Now()

@@ -70,7 +70,7 @@ func (h *hang) catch(until time.Time) error {
 				h.thread = thread
 				return nil
 			}
-			h.ptrace(syscall.PTRACE_SYSCALL, thread, passed(status)) //nolint:errcheck // the thread may be gone
+			h.ptrace(syscall.PTRACE_SYSCALL, thread, passed(status)) // the thread may be gone
 		}
 		time.Sleep(100 * time.Microsecond)
 	}
@@ -137,7 +137,7 @@ func (h *hang) syncs(thread int) bool {
 func (h *hang) release() {
 	for thread := range h.held {
 		if thread != h.thread {
-			h.ptrace(ptraceInterrupt, thread, 0) //nolint:errcheck // the thread may be gone
+			h.ptrace(ptraceInterrupt, thread, 0) // the thread may be gone
 		}
 	}
 	for len(h.held) > 1 || h.thread == 0 && len(h.held) > 0 {
@@ -146,7 +146,7 @@ func (h *hang) release() {
 				continue
 			}
 			if status, stopped := h.stop(thread); stopped {
-				h.ptrace(syscall.PTRACE_DETACH, thread, passed(status)) //nolint:errcheck // the thread may be gone
+				h.ptrace(syscall.PTRACE_DETACH, thread, passed(status)) // the thread may be gone
 				delete(h.held, thread)
 			}
 		}
@@ -160,7 +160,7 @@ func (h *hang) await() {
 	for h.held[h.thread] {
 		var status syscall.WaitStatus
 		n, err := syscall.Wait4(h.thread, &status, waitAll, nil)
-		if err == syscall.EINTR { //nolint:errorlint // a bare errno
+		if err == syscall.EINTR { // a bare errno
 			continue
 		}
 		if err != nil || n == h.thread && !status.Stopped() {

@@ -23,7 +23,7 @@ const jitter = 500 * time.Millisecond
 // and ringing, and holds what the phones saw against what is told afterwards.
 func TestKillNine(t *testing.T) { onEach(t, killNine) }
 
-func killNine(t *testing.T, kind string) {
+func killNine(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c := openOn(t, kind, 4, func(doc document) {
 		// agent1 serves "long" and talks throughout; agent2 would serve
 		// "patient" but never logs in; the others serve the busy queue.

@@ -32,7 +32,7 @@ func TestKillUnderLoad(t *testing.T) {
 	t.Run("freeswitch", func(t *testing.T) { killUnderLoad(t, "freeswitch") })
 }
 
-func killUnderLoad(t *testing.T, kind string) {
+func killUnderLoad(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	kills, every, agents := killsShort, time.Second, 20
 	if *long {
 		kills, every, agents = killsLong, killEvery, killAgents

@@ -41,7 +41,7 @@ var crewTalks = map[string]time.Duration{"asterisk": time.Second, "freeswitch": 
 // nobody who talks is cut off, everybody is served, each with one CDR.
 func TestPastTheKnee(t *testing.T) { onEach(t, pastTheKnee) }
 
-func pastTheKnee(t *testing.T, kind string) {
+func pastTheKnee(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	if kind == "freeswitch" {
 		needLong(t) // 60 talks at once want a machine of their own there
 	}

@@ -164,7 +164,7 @@ func (p *latePhone) asks(request string) string {
 }
 
 func (p *latePhone) send(text string) {
-	p.conn.WriteTo([]byte(text), p.pbx) //nolint:errcheck // closed at the end of the test
+	p.conn.WriteTo([]byte(text), p.pbx) // closed at the end of the test
 }
 
 // header is the first of that name.

@@ -20,7 +20,7 @@ const leavers = 80
 // told as having abandoned, not as lost by the switch.
 func TestLeaversHaveAbandoned(t *testing.T) { onEach(t, leaversHaveAbandoned) }
 
-func leaversHaveAbandoned(t *testing.T, kind string) {
+func leaversHaveAbandoned(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c := openOn(t, kind, 1, nil)
 	random := rand.New(rand.NewPCG(11, 12))
 	var all sync.WaitGroup
@@ -33,7 +33,7 @@ func leaversHaveAbandoned(t *testing.T, kind string) {
 				return
 			}
 			time.Sleep(stay)
-			call.Hangup(t.Context()) //nolint:errcheck // refused already, or never answered: it is over
+			call.Hangup(t.Context()) // refused already, or never answered: it is over
 		})
 		time.Sleep(60 * time.Millisecond)
 	}
@@ -55,7 +55,7 @@ func leaversHaveAbandoned(t *testing.T, kind string) {
 func (c *centre) reasons(t *testing.T) map[orchestrator.Reason]int {
 	t.Helper()
 	conn := c.database(t)
-	defer conn.Close(context.Background()) //nolint:errcheck // nothing was written
+	defer conn.Close(context.Background()) // nothing was written
 	c.eventually("every call is closed in the database", 20*time.Second, func() bool {
 		var open int
 		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM call WHERE ended_at IS NULL").Scan(&open); err != nil {

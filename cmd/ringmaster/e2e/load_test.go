@@ -44,7 +44,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-func loadOn(t *testing.T, kind string) {
+func loadOn(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c := attend(t, centreAt(t, benchmarked(t, kind)), loadAgents)
 	s := &series{c: c, what: "ringmaster"}
 	s.climb(t, "501", "+491")
@@ -137,7 +137,7 @@ func postgres(t *testing.T, data string) (pids []int) {
 		t.Fatal(err)
 	}
 	pids = []int{postmaster}
-	for _, word := range strings.Fields(string(children)) {
+	for word := range strings.FieldsSeq(string(children)) {
 		pid, err := strconv.Atoi(word)
 		if err != nil {
 			t.Fatal(err)
@@ -309,7 +309,7 @@ func (s *series) report(t *testing.T) {
 	for _, one := range s.rows {
 		fmt.Fprintln(w, one.line())
 	}
-	w.Flush() //nolint:errcheck // a builder takes everything
+	w.Flush() // a builder takes everything
 	t.Logf("%s, %d cores (100 %% is one of them), talks of %s, %d free phones; p50 and p99 are from a caller's INVITE to that at a phone\n%s",
 		s.c.pbx.Version, runtime.NumCPU(), loadTalk, loadAgents, table.String())
 }

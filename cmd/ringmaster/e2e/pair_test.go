@@ -36,17 +36,17 @@ type pair struct {
 }
 
 // newPair starts one that leads and one that stands by, with n phones.
-func newPair(t testing.TB, kind string, n int, change func(document)) *pair {
-	t.Helper()
-	p := &pair{centre: newCentre(t, kind, n)}
-	p.server, p.dsn = database(t)
-	p.throughTap(t)
+func newPair(tb testing.TB, kind string, n int, change func(document)) *pair {
+	tb.Helper()
+	p := &pair{centre: newCentre(tb, kind, n)}
+	p.server, p.dsn = database(tb)
+	p.throughTap(tb)
 	p.nodes[0] = p.centre
-	p.nodes[1] = &centre{t: t, pbx: p.pbx, dir: folder(t)}
+	p.nodes[1] = &centre{t: tb, pbx: p.pbx, dir: folder(tb)}
 	for _, node := range p.nodes {
 		node.env = []string{"RINGMASTER_DATABASE=" + p.dsn}
-		node.address = freeAddress(t)
-		t.Cleanup(node.stop)
+		node.address = freeAddress(tb)
+		tb.Cleanup(node.stop)
 	}
 	p.nodes[0].launch()
 	p.nodes[0].awaitReady(30 * time.Second)
@@ -66,62 +66,62 @@ func newPair(t testing.TB, kind string, n int, change func(document)) *pair {
 }
 
 // database is one that outlives every ringmaster.
-func database(t testing.TB) (*cluster.Cluster, string) {
-	t.Helper()
-	server, err := cluster.Start(t.Context(), cluster.Config{Folder: folder(t)})
+func database(tb testing.TB) (*cluster.Cluster, string) {
+	tb.Helper()
+	server, err := cluster.Start(tb.Context(), cluster.Config{Folder: folder(tb)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(server.Stop)
-	if err := server.CreateDatabase(t.Context(), "ringmaster"); err != nil {
-		t.Fatal(err)
+	tb.Cleanup(server.Stop)
+	if err := server.CreateDatabase(tb.Context(), "ringmaster"); err != nil {
+		tb.Fatal(err)
 	}
 	return server, server.DSN("ringmaster")
 }
 
-func folder(t testing.TB) string {
-	t.Helper()
+func folder(tb testing.TB) string {
+	tb.Helper()
 	dir, err := os.MkdirTemp("", "rm-e2e-data-")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	tb.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer l.Close()
 	return l.Addr().String()
 }
 
 // throughTap puts the tap between every ringmaster and the switch.
-func (p *pair) throughTap(t testing.TB) {
-	t.Helper()
+func (p *pair) throughTap(tb testing.TB) {
+	tb.Helper()
 	u, err := url.Parse(p.pbx.url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	p.wires = newTap(t, "tcp", u.Host)
+	p.wires = newTap(tb, "tcp", u.Host)
 	u.Host = p.wires.address()
 	p.pbx.url = u.String()
 }
 
 // databaseTap is a wire to the database, and the DSN that leads through it.
-func (p *pair) databaseTap(t testing.TB) (*tap, string) {
-	t.Helper()
+func (p *pair) databaseTap(tb testing.TB) (*tap, string) {
+	tb.Helper()
 	config, err := pgx.ParseConfig(p.dsn)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	w := newTap(t, "unix", filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port)))
+	w := newTap(tb, "unix", filepath.Join(config.Host, fmt.Sprintf(".s.PGSQL.%d", config.Port)))
 	host, port, err := net.SplitHostPort(w.address())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return w, fmt.Sprintf("host=%s port=%s user=%s dbname=%s sslmode=disable", host, port, config.User, config.Database)
 }

@@ -59,7 +59,7 @@ func TestPanicInAFloor(t *testing.T) {
 	onEach(t, panicInAFloor)
 }
 
-func panicInAFloor(t *testing.T, kind string) {
+func panicInAFloor(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	q := talkAndWait(t, kind)
 	third := q.comes(t, 2, poison)
 	ours := q.taken(t, poison, 15*time.Second)

@@ -60,7 +60,7 @@ func (f *faulty) free() {
 	time.Sleep(1200 * time.Millisecond) // the rest after a miss
 }
 
-func (f *faulty) fails(t *testing.T, as phone.Behaviour, outcome string, i int) {
+func (f *faulty) fails(t *testing.T, as phone.Behaviour, outcome string, i int) { //nolint:thelper // it is the test itself
 	f.t = t
 	f.free()
 	before := len(f.agents[0].Calls())
@@ -125,7 +125,7 @@ func TestAPhoneThatAnswersTooLate(t *testing.T) {
 
 // answersTheCancel: the ringing time is over, and the phone answers instead of
 // giving up.
-func (f *faulty) answersTheCancel(t *testing.T, late *latePhone) {
+func (f *faulty) answersTheCancel(t *testing.T, late *latePhone) { //nolint:thelper // it is the test itself
 	f.t = t
 	f.free()
 	late.answers(onCancel)
@@ -146,7 +146,7 @@ func (f *faulty) answersTheCancel(t *testing.T, late *latePhone) {
 }
 
 // answersNobody: the caller hangs up while the phone rings, which answers.
-func (f *faulty) answersNobody(t *testing.T, late *latePhone) {
+func (f *faulty) answersNobody(t *testing.T, late *latePhone) { //nolint:thelper // it is the test itself
 	f.t = t
 	f.free()
 	late.answers(onCancel)
@@ -168,11 +168,11 @@ func (f *faulty) answersNobody(t *testing.T, late *latePhone) {
 
 // answersAtTheMoment: the phone answers when it has rung long enough, a little
 // before and a little after. Either is right, both at once is not.
-func (f *faulty) answersAtTheMoment(t *testing.T, late *latePhone) {
+func (f *faulty) answersAtTheMoment(t *testing.T, late *latePhone) { //nolint:thelper // it is the test itself
 	f.t = t
-	for i, shift := range []time.Duration{-40, -15, -5, 5, 20} {
+	for i, shift := range []int{-40, -15, -5, 5, 20} {
 		f.free()
-		late.answers(ringTimeout + shift*time.Millisecond)
+		late.answers(ringTimeout + time.Duration(shift)*time.Millisecond)
 		number := "+4979" + string(rune('0'+i))
 		call := f.dial(f.caller(2+i), "501", number)
 		ring := late.next(t)

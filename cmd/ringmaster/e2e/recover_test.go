@@ -66,11 +66,11 @@ func TestSofiaRecover(t *testing.T) {
 		c.hears(talk.ring, callerHz, recovered.Add(3*time.Second))
 		// Who stays when the other has hung up is in care for eight seconds more.
 		for _, over := range []*phone.Call{talk.call, talk.ring} {
-			over.Hangup(t.Context()) //nolint:errcheck // the switch may have been quicker
+			over.Hangup(t.Context()) // the switch may have been quicker
 		}
 	}
 	t.Logf("who waited is with ringmaster: %t", c.taken(t, "+49951", dialplanMost+promptly))
-	wait.Hangup(t.Context()) //nolint:errcheck // the fallback's one phone may have been busy
+	wait.Hangup(t.Context()) // the fallback's one phone may have been busy
 	c.eventually("nobody is there", 10*time.Second, func() bool { return len(c.live().Calls) == 0 })
 	c.eventually("the agent is ready", 10*time.Second, func() bool { return c.agent(0).State == orchestrator.AgentReady })
 	c.eventually("FreeSWITCH has no channel left", 15*time.Second, func() bool {

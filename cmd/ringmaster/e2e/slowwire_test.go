@@ -51,7 +51,7 @@ func slowFor() (slow, crawl time.Duration) {
 // that, whoever talks talks on, and when the wire is fast again calls are taken.
 func TestSlowWire(t *testing.T) { onEach(t, slowWire) }
 
-func slowWire(t *testing.T, kind string) {
+func slowWire(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c := newCentre(t, kind, 6)
 	pbx := document{"url": c.pbx.url}
 	w := wired(t, document{"switches": []document{pbx}})

@@ -130,7 +130,7 @@ func (c *centre) suffers(t *testing.T, prefix string, well bool) {
 		if call.Ear().Heard(agentHz+100, time.Time{}, time.Now()) > 0 {
 			served++
 		}
-		call.Hangup(t.Context()) //nolint:errcheck // it may be over
+		call.Hangup(t.Context()) // it may be over
 	}
 	t.Logf("%d of %d callers were served", served, suffered)
 	time.Sleep(5 * time.Second)

@@ -25,7 +25,7 @@ const (
 // reach the fallback, and the next start takes the talk over.
 func TestStalledFloor(t *testing.T) { onEach(t, stalledFloor) }
 
-func stalledFloor(t *testing.T, kind string) {
+func stalledFloor(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	q := talkAndWait(t, kind)
 	const during, after, next = "+49900", "+49901", "+49902"
 	h := hangJournal(t, q.process.Process.Pid)

@@ -102,7 +102,7 @@ func (s *scene) ends(t *testing.T) {
 // its own data folder, takes the floor over from the database.
 func TestTakeOver(t *testing.T) { takeOver(t, "asterisk") }
 
-func takeOver(t *testing.T, kind string) {
+func takeOver(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	p := newPair(t, kind, 4, busy)
 	s := p.play(t)
 	random := rand.New(rand.NewPCG(3, 4))
@@ -126,7 +126,7 @@ func takeOver(t *testing.T, kind string) {
 // dispatched for less than a second.
 func TestHandOver(t *testing.T) { handOver(t, "asterisk") }
 
-func handOver(t *testing.T, kind string) {
+func handOver(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	p := newPair(t, kind, 4, busy)
 	s := p.play(t)
 	var took []time.Duration
@@ -159,7 +159,7 @@ func handOver(t *testing.T, kind string) {
 // up sends not one more byte to the switch and stands by.
 func TestFrozenLeader(t *testing.T) { frozenLeader(t, "asterisk") }
 
-func frozenLeader(t *testing.T, kind string) {
+func frozenLeader(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	p := newPair(t, kind, 4, busy)
 	s := p.play(t)
 	random := rand.New(rand.NewPCG(5, 6))
@@ -194,7 +194,7 @@ func signal(t *testing.T, pid int, sig syscall.Signal) {
 		t.Fatal(err)
 	}
 	if sig == syscall.SIGSTOP {
-		t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) }) //nolint:errcheck // it may be gone
+		t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) }) // it may be gone
 	}
 }
 
@@ -203,7 +203,7 @@ func signal(t *testing.T, pid int, sig syscall.Signal) {
 // ends it stands by; the books hold one story of each call.
 func TestPartition(t *testing.T) { onEach(t, partition) }
 
-func partition(t *testing.T, kind string) {
+func partition(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	p := newPair(t, kind, 5, func(doc document) {
 		busy(doc)
 		sales := doc["queues"].([]document)[0]

@@ -23,7 +23,7 @@ func TestHostileCallerID(t *testing.T) {
 	}
 }
 
-func hostileCallerID(t *testing.T, kind string) {
+func hostileCallerID(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c, talk := witnessedOn(t, kind, 2, nil)
 	c.eventually("the agent is ready", 10*time.Second, func() bool { return c.agent(1).State == orchestrator.AgentReady })
 	bait := filepath.Join(c.pbx.Dir, "executed")
@@ -113,7 +113,7 @@ func harmless(t *testing.T, what, text string) {
 // in a talk.
 func TestDigitStorm(t *testing.T) { onEach(t, digitStorm) }
 
-func digitStorm(t *testing.T, kind string) {
+func digitStorm(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c, talk := witnessedOn(t, kind, 2, nil)
 	c.act(1, document{"action": "pause", "reason": "lunch"})
 	storm := strings.Repeat("97*#0A8D", 25)

@@ -105,6 +105,7 @@ type play struct {
 
 // begin pauses everybody and waits until they rest.
 func (p *play) begin(t *testing.T) {
+	t.Helper()
 	p.turn++
 	p.t, p.from, p.call, p.notes = t, fmt.Sprintf("+49307%02d", p.turn), map[string]*phone.Call{}, nil
 	for i, desk := range p.agents {

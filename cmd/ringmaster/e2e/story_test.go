@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -119,10 +120,9 @@ func (s story) String() (text string) {
 // incoming is the last call a phone was offered.
 func incoming(t *testing.T, p *phone.Phone) *phone.Call {
 	t.Helper()
-	calls := p.Calls()
-	for i := len(calls) - 1; i >= 0; i-- {
-		if calls[i].Direction() == phone.Incoming {
-			return calls[i]
+	for _, call := range slices.Backward(p.Calls()) {
+		if call.Direction() == phone.Incoming {
+			return call
 		}
 	}
 	t.Fatal("the phone was never called")

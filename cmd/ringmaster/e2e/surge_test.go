@@ -25,7 +25,7 @@ func TestSurge(t *testing.T) {
 	onEach(t, surge)
 }
 
-func surge(t *testing.T, kind string) {
+func surge(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	c := staffed(t, kind, 60)
 	usualPace := usualPace[kind]
 	surgePace := 10 * usualPace

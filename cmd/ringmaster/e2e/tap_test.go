@@ -33,11 +33,11 @@ type parcel struct {
 	text []byte
 }
 
-func newTap(t testing.TB, network, peer string) *tap {
-	t.Helper()
+func newTap(tb testing.TB, network, peer string) *tap {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w := &tap{listener: l, network: network, peer: peer, away: map[int]chan struct{}{}}
 	var wg sync.WaitGroup
@@ -50,7 +50,7 @@ func newTap(t testing.TB, network, peer string) *tap {
 			wg.Go(func() { w.serve(conn) })
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		l.Close()
 		w.lock.Lock()
 		for _, whole := range w.away {

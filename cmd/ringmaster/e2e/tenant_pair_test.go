@@ -32,7 +32,7 @@ func TestTwoTenantsAndAStandby(t *testing.T) { tenantPair(t, "asterisk") }
 // The same on FreeSWITCH.
 func TestTwoTenantsAndAStandbyOnFreeSWITCH(t *testing.T) { tenantPair(t, "freeswitch") }
 
-func tenantPair(t *testing.T, kind string) {
+func tenantPair(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	p, twins := newTwins(t, kind)
 	for i, w := range twins {
 		w.settle(t, i)
@@ -200,6 +200,7 @@ type twinChurn struct {
 }
 
 func startTwinChurn(t *testing.T, twins []*twin) *twinChurn {
+	t.Helper()
 	ctx, end := context.WithCancel(t.Context())
 	c := &twinChurn{end: end}
 	for i, w := range twins {
@@ -236,7 +237,7 @@ func comeAndGo(ctx context.Context, p *phone.Phone, dialled, number string, hz i
 	}
 	end, cancelEnd := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancelEnd()
-	call.Hangup(end) //nolint:errcheck // it may be over
+	call.Hangup(end) // it may be over
 }
 
 // leaseHands says who has each tenant's lease.

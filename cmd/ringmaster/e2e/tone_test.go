@@ -9,8 +9,8 @@ import (
 )
 
 // writeTone makes a prompt that a phone recognises: 8 kHz, mono, 16 bit.
-func writeTone(t testing.TB, path string, hz int, length time.Duration) {
-	t.Helper()
+func writeTone(tb testing.TB, path string, hz int, length time.Duration) {
+	tb.Helper()
 	const rate = 8000
 	n := int(length.Seconds() * rate)
 	wav := make([]byte, 44+2*n)
@@ -31,6 +31,6 @@ func writeTone(t testing.TB, path string, hz int, length time.Duration) {
 		binary.LittleEndian.PutUint16(wav[44+2*i:], uint16(v))
 	}
 	if err := os.WriteFile(path, wav, 0o644); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

@@ -38,7 +38,7 @@ var tears = []struct {
 // lost, who talks talks on and who waits keeps their place.
 func TestTornJournal(t *testing.T) { onEach(t, tornJournal) }
 
-func tornJournal(t *testing.T, kind string) {
+func tornJournal(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	q := talkAndWait(t, kind)
 	var comers []*phone.Call
 	var numbers []string

@@ -124,7 +124,7 @@ func (tr *traffic) travel(one *trip, p *phone.Phone) {
 	one.fate = tr.live(ctx, one)
 	end, cancelEnd := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancelEnd()
-	call.Hangup(end) //nolint:errcheck // a far end that does not answer ends the call too
+	call.Hangup(end) // a far end that does not answer ends the call too
 }
 
 func (tr *traffic) live(ctx context.Context, one *trip) (fate string) {
@@ -256,7 +256,7 @@ type entry struct {
 func (c *centre) books(t *testing.T, prefix string, within time.Duration) map[string]*entry {
 	t.Helper()
 	conn := c.database(t)
-	defer conn.Close(context.Background()) //nolint:errcheck // nothing was written
+	defer conn.Close(context.Background()) // nothing was written
 	c.eventually("every call is closed in the database", within, func() bool {
 		var open int
 		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM call WHERE ended_at IS NULL").Scan(&open); err != nil {

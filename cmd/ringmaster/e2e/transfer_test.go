@@ -137,14 +137,14 @@ func (o *office) finish(caller *phone.Call, others ...*phone.Call) story {
 }
 
 // offered holds who the call was offered to, and how that ended.
-func (s story) offered(t testing.TB, want ...string) {
-	t.Helper()
+func (s story) offered(tb testing.TB, want ...string) {
+	tb.Helper()
 	var got []string
 	for _, o := range s.Offers {
 		got = append(got, o.Agent+" "+o.Outcome)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("offered to %v, want %v:\n%s", got, want, s)
+		tb.Errorf("offered to %v, want %v:\n%s", got, want, s)
 	}
 }
 

@@ -179,7 +179,7 @@ type silence struct {
 func (c *centre) losses(t *testing.T, since time.Time) (found []silence) {
 	t.Helper()
 	conn := c.database(t)
-	defer conn.Close(context.Background()) //nolint:errcheck // nothing was written
+	defer conn.Close(context.Background()) // nothing was written
 	rows, err := conn.Query(t.Context(), `SELECT at, name = 'switch_detached', coalesce(what ->> 'reason', '') FROM fact
 		WHERE name IN ('switch_detached', 'switch_attached') AND at >= $1 ORDER BY seq, idx`, since)
 	if err != nil {
@@ -243,7 +243,7 @@ func cutsOf() []cut {
 // snapshot, or was in the fallback by then.
 func TestResetInMidFrame(t *testing.T) { onEach(t, resetInMidFrame) }
 
-func resetInMidFrame(t *testing.T, kind string) {
+func resetInMidFrame(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	q := talkAndWait(t, kind)
 	var took []time.Duration
 	for i, cut := range cutsOf() {
@@ -285,7 +285,7 @@ const (
 // both directions and, with -long, in one.
 func TestHalfOpen(t *testing.T) { onEach(t, halfOpen) }
 
-func halfOpen(t *testing.T, kind string) {
+func halfOpen(t *testing.T, kind string) { //nolint:thelper // it is the test itself
 	q := talkAndWait(t, kind)
 	silences := [][]string{{toSwitch, fromSwitch}}
 	if *long {

@@ -86,6 +86,7 @@ type harness struct {
 }
 
 func newHarness(t *testing.T, q simulation.Quirks) *harness {
+	t.Helper()
 	h := &harness{host: adapter.NewHost("lab")}
 	t.Cleanup(h.host.Close)
 	h.host.With(func(s *simulation.Switch) {

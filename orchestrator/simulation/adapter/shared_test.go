@@ -27,7 +27,10 @@ func (h sharedHarness) Stage() conformance.Stage {
 	return st
 }
 
-func (h sharedHarness) Narrow(tb testing.TB) orchestrator.Switch { return h.Connect(tb) }
+func (h sharedHarness) Narrow(tb testing.TB) orchestrator.Switch {
+	tb.Helper()
+	return h.Connect(tb)
+}
 
 func (h sharedHarness) Connect(testing.TB) orchestrator.Switch {
 	s := share.New(adapter.New(h.host), func(orchestrator.LegOffered) (orchestrator.TenantID, bool) {
