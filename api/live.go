@@ -56,7 +56,7 @@ func capabilitiesToAPI(c orchestrator.Capabilities) *gen.Capabilities {
 	return &gen.Capabilities{
 		Kind: c.Kind, Version: c.Version, EarlyBridge: c.EarlyBridge, AsksAttended: c.AsksAttended, TalksWhileAsked: c.TalksWhileAsked,
 		Recording: c.Recording, Supervision: c.Supervision, KeepsMode: c.KeepsMode, StereoFile: c.StereoFile,
-		RecordsEveryAgent: c.RecordsEveryAgent, ListsRecordings: c.ListsRecordings, DetectsMachine: c.DetectsMachine,
+		RecordsEveryAgent: c.RecordsEveryAgent, ListsRecordings: c.ListsRecordings, DetectsMachine: c.DetectsMachine, StreamsAudio: c.StreamsAudio,
 		JoinGapMs: int64(c.JoinGap), FallsBackAlone: c.FallsBackAlone,
 	}
 }

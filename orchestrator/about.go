@@ -53,6 +53,10 @@ func actionLegTogether(a Action) LegID {
 		return a.Leg
 	case Mask:
 		return a.Leg
+	case StreamAudio:
+		return a.Leg
+	case StopStream:
+		return a.Leg
 	case Supervise:
 		return a.Leg
 	case StopSupervising:

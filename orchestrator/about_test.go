@@ -34,6 +34,8 @@ func TestLegOfEverything(t *testing.T) {
 		o.StartRecording{Leg: leg},
 		o.StopRecording{Leg: leg},
 		o.Mask{Leg: leg},
+		o.StreamAudio{Leg: leg},
+		o.StopStream{Leg: leg},
 		o.Supervise{Leg: leg},
 		o.StopSupervising{Leg: leg},
 		o.AcceptTransfer{Leg: leg},

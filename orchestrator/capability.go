@@ -32,6 +32,8 @@ type Capabilities struct {
 	ListsRecordings bool `json:"lists_recordings"`
 	// DetectsMachine: DetectMachine works.
 	DetectsMachine bool `json:"detects_machine"`
+	// StreamsAudio: StreamAudio and StopStream work.
+	StreamsAudio bool `json:"streams_audio"`
 	// JoinGap is about how long two who talk are silent when a third joins them.
 	JoinGap Millis `json:"join_gap_ms"`
 	// FallsBackAlone: calls that arrive while nobody controls the switch, and
@@ -64,6 +66,7 @@ func (c Capabilities) Lacks() (all []Lack) {
 		{c.RecordsEveryAgent, Lack{"records_every_agent", "after a transfer the second agent may be missing from the recording; the caller is not"}},
 		{c.ListsRecordings, Lack{"lists_recordings", "recordings that run when Ringmaster restarts end then"}},
 		{c.DetectsMachine, Lack{"detects_machine", "answering machines are not told from people"}},
+		{c.StreamsAudio, Lack{"streams_audio", "what is said cannot be sent to a server, such as one that writes it down, while it is said"}},
 		{c.JoinGap == 0, Lack{"join_gap_ms", "two who talk are silent for a moment when a third joins"}},
 		{c.FallsBackAlone, Lack{"falls_back_alone", "callers who wait when Ringmaster dies hear music until it is back; only new calls go to the fallback"}},
 	} {

@@ -1,5 +1,7 @@
 package orchestrator
 
+import "net/netip"
+
 // Effects is everything one input caused, in order.
 //
 // The facts must be durable before any command leaves: a crash may cost a dial
@@ -32,10 +34,6 @@ type Command struct {
 
 // Action is what a switch can be told. The set is closed, every value in it is
 // validated or encoded by the adapter, and only events confirm what was done.
-//
-// Streaming what a leg hears and says to a server elsewhere is left out: Asterisk
-// has it built in (externalMedia), FreeSWITCH only by a module of a third party,
-// and nothing here would listen to it yet.
 type Action interface{ action() }
 
 // Actions on one leg.
@@ -157,6 +155,32 @@ type (
 	}
 )
 
+// StreamAudio sends what Leg says to a server while it is said: RTP (RFC 3550)
+// of G.711 µ-law, payload type 0, over UDP to To, an IP address and a port
+// ("192.0.2.1:4000", "[2001:db8::1]:4000"). It follows the leg from bridge to
+// bridge until StopStream or the leg's end; SnapshotLeg.Stream confirms it.
+// Repeated with the same Stream it is ResultAlready; a leg has one at a time, and
+// another is rejected, ReasonStreams. Where Capabilities.StreamsAudio is false
+// both are rejected, ReasonUnsupported.
+type (
+	StreamAudio struct {
+		Leg    LegID
+		Stream StreamID
+		To     string
+	}
+	StopStream struct {
+		Leg    LegID
+		Stream StreamID
+	}
+)
+
+// IsStreamTarget reports whether To of a StreamAudio is well formed: the address
+// is no name, for which a switch would stand still, and of no zone.
+func IsStreamTarget(to string) bool {
+	at, err := netip.ParseAddrPort(to)
+	return err == nil && at.Port() != 0 && at.Addr().Zone() == ""
+}
+
 // Supervise lets Leg hear Target's talk, and more by Mode. Both are up and Leg is
 // in no talk itself, else it is rejected. Told again with another Mode it changes
 // while they talk; with another Target it is rejected, ReasonSupervises, until
@@ -229,6 +253,8 @@ func (DetectMachine) action()   {}
 func (StartRecording) action()  {}
 func (StopRecording) action()   {}
 func (Mask) action()            {}
+func (StreamAudio) action()     {}
+func (StopStream) action()      {}
 func (Supervise) action()       {}
 func (StopSupervising) action() {}
 func (AcceptTransfer) action()  {}
@@ -271,6 +297,7 @@ const (
 	ReasonUnsupported = "unsupported"          // its Capabilities lack it
 	ReasonRecorded    = "recorded already"     // the leg has another recording
 	ReasonSupervises  = "supervises elsewhere" // the leg listens to another
+	ReasonStreams     = "streams already"      // the leg is streamed elsewhere
 	ReasonOverloaded  = "overloaded"           // a Dial whose turn did not come
 )
 

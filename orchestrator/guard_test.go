@@ -101,7 +101,7 @@ func under(path, pattern string) bool {
 // reads a clock nor starts anything.
 var pureImports = []string{
 	"bytes", "cmp", "container/heap", "encoding/hex", "encoding/json", "errors", "fmt", "hash/fnv", "iter", "maps", "math",
-	"math/bits", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf8",
+	"math/bits", "net/netip", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf8",
 }
 
 // The words and ports need two more: a context bounds what a port's

@@ -24,6 +24,7 @@ type (
 	PlayID   string
 
 	RecordingID string
+	StreamID    string // sound sent to a server
 )
 
 // Minter makes UUIDv7 identifiers (RFC 9562 section 5.7) from an input's place

@@ -60,6 +60,8 @@ type SnapshotLeg struct {
 	Recordings []RecordingID
 	// Supervises is whose talk the leg listens to, "" when nobody's.
 	Supervises LegID
+	// Stream is where what it says is sent, "" when nowhere.
+	Stream StreamID
 }
 
 // LegState is how far a leg has come.

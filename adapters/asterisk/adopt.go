@@ -145,7 +145,7 @@ func (b *book) snapshotLegs(bridges []ari.BridgeData) []orchestrator.SnapshotLeg
 		out = append(out, orchestrator.SnapshotLeg{
 			Leg: l.id, Stamp: l.stamp, State: l.state, Bridge: l.bridge, Entry: l.entry,
 			Dialled: l.number, Caller: l.caller, Endpoint: l.endpoint, Created: l.born,
-			Recordings: b.recordingsOf(l.id), Supervises: b.supervisedBy(l.id),
+			Recordings: b.recordingsOf(l.id), Supervises: b.supervisedBy(l.id), Stream: b.streamOf(l.id),
 		})
 	}
 	slices.SortFunc(out, func(a, b orchestrator.SnapshotLeg) int {

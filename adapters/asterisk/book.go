@@ -132,7 +132,8 @@ type book struct {
 	recordingDir string
 	detection    string                      // the dialplan's context for DetectMachine
 	spies        map[orchestrator.LegID]*spy // by the supervisor's leg
-	tapping      map[string]*mark            // taps being made: set when one entered our application
+	streams      map[orchestrator.StreamID]*stream
+	tapping      map[string]*mark // taps being made: set when one entered our application
 }
 
 // device is the last known state of a watched endpoint.
@@ -147,7 +148,7 @@ func newBook(id orchestrator.SwitchID) *book {
 		switchID: id, live: map[orchestrator.LegID]*leg{}, plays: map[orchestrator.PlayID]*leg{},
 		ended: newMemory(endedLimit), ghosts: map[string]string{}, devices: map[string]device{},
 		recordings: map[orchestrator.RecordingID]*recording{}, recorded: newMemory(recordedLimit),
-		spies: map[orchestrator.LegID]*spy{}, tapping: map[string]*mark{},
+		spies: map[orchestrator.LegID]*spy{}, streams: map[orchestrator.StreamID]*stream{}, tapping: map[string]*mark{},
 	}
 }
 

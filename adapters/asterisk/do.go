@@ -94,6 +94,10 @@ func (s *Switch) onLeg(ctx context.Context, l *leg, a orchestrator.Action) (orch
 		return s.separate(ctx, l, a)
 	case orchestrator.StartRecording:
 		return s.startRecording(ctx, l, a)
+	case orchestrator.StreamAudio:
+		return s.streamAudio(ctx, l, a)
+	case orchestrator.StopStream:
+		return s.stopStream(ctx, l, a)
 	case orchestrator.Supervise:
 		return s.supervise(ctx, l, a)
 	case orchestrator.StopSupervising:

@@ -172,6 +172,8 @@ var needed = []string{
 
 var useful = map[string]string{
 	"app_amd":             "to tell answering machines from people",
+	"chan_rtp":            "to send what is said to a server while it is said",
+	"res_rtp_multicast":   "which chan_rtp needs",
 	"func_config":         "to let this program see http.conf, ari.conf and asterisk.conf",
 	"func_dialplan":       "to let this program see the dialplan",
 	"func_pjsip_aor":      "to let this program see how phones are watched",

@@ -1,8 +1,11 @@
 package asterisk
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+
+	"ringmaster/orchestrator"
 )
 
 // tap is a snoop channel: it hears one leg and may speak into it.
@@ -18,6 +21,25 @@ func encodeTap(app string, t tap) (request, error) {
 	return request{
 		name: "tap", method: http.MethodPost, path: at("channels", t.on, "snoop", t.id),
 		query: url.Values{"spy": {t.spy}, "whisper": {t.whisper}, "app": {app}, "appArgs": {argsTap}},
+	}, nil
+}
+
+// encodeSender makes a channel that sends what it hears as RTP (externalMedia).
+// For RTP, data is the arguments it enters our application with. Asterisk reads
+// the address as "UnicastRTP/<to>/c(ulaw)", so that nothing else may be in it.
+func encodeSender(app, id, to string) (request, error) {
+	if err := checkID("sender", id); err != nil {
+		return request{}, err
+	}
+	if !orchestrator.IsStreamTarget(to) {
+		return request{}, errors.New("the server is not an IP address and a port")
+	}
+	return request{
+		name: "sender", method: http.MethodPost, path: at("channels", "externalMedia"),
+		query: url.Values{
+			"app": {app}, "channelId": {id}, "external_host": {to}, "format": {"ulaw"},
+			"encapsulation": {"rtp"}, "transport": {"udp"}, "connection_type": {"client"}, "direction": {"both"}, "data": {argsTap},
+		},
 	}, nil
 }
 

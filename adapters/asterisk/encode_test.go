@@ -151,6 +151,8 @@ func FuzzEncodeOthers(f *testing.F) {
 		f.Add(text, text, text)
 	}
 	f.Add("1700000000.12", "beep", "0199")
+	f.Add("1700000000.12", "beep", "[2001:db8::1]:4000")
+	f.Add("1700000000.12", "beep", "192.0.2.1:4000")
 	f.Fuzz(func(t *testing.T, id, text, other string) {
 		if checkID("leg", id) != nil {
 			return
@@ -198,6 +200,14 @@ func FuzzEncodeOthers(f *testing.F) {
 		}
 		r, err = encodeTap("rm", tap{on: id, id: other, spy: "in", whisper: "none"})
 		check(r, err, "POST", url.Values{"spy": {"in"}, "whisper": {"none"}, "app": {"rm"}, "appArgs": {"v1,tap"}}, "channels", id, "snoop", other)
+		r, err = encodeSender("rm", id, other)
+		check(r, err, "POST", url.Values{
+			"app": {"rm"}, "channelId": {id}, "external_host": {other}, "format": {"ulaw"}, "encapsulation": {"rtp"},
+			"transport": {"udp"}, "connection_type": {"client"}, "direction": {"both"}, "data": {"v1,tap"},
+		}, "channels", "externalMedia")
+		if err == nil && strings.ContainsAny(other, "/,()%\r\n ") {
+			t.Fatalf("server %q was let through", other)
+		}
 		r, err = encodeMute(id, orchestrator.Mute{Direction: orchestrator.Direction(text)})
 		check(r, err, "POST", url.Values{"direction": {text}}, "channels", id, "mute")
 		if err == nil && text != "in" && text != "out" {

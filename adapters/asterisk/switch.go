@@ -94,7 +94,7 @@ func Capable() orchestrator.Capabilities {
 	return orchestrator.Capabilities{
 		Kind:        "asterisk",
 		EarlyBridge: true, AsksAttended: true, TalksWhileAsked: true,
-		Recording: true, ListsRecordings: true, Supervision: true, KeepsMode: true, DetectsMachine: true,
+		Recording: true, ListsRecordings: true, Supervision: true, KeepsMode: true, DetectsMachine: true, StreamsAudio: true,
 	}
 }
 

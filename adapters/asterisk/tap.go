@@ -53,6 +53,9 @@ func (b *book) tapEnded(channel string, now time.Time) []chore {
 		s.left = now
 		return nil
 	}
+	if x := b.streamBy(channel); x != nil {
+		return b.closeStream(x)
+	}
 	for sup, x := range b.spies {
 		if x.tap == channel {
 			delete(b.spies, sup)
@@ -74,10 +77,11 @@ func (b *book) adoptTaps(pic picture, app string) (out []orchestrator.Event, tod
 			continue
 		}
 		present[c.ID] = true
-		if !b.adoptTap(c) {
+		if !b.adoptTap(c) && !isSender(c.ID) {
 			todo = append(todo, chore{what: choreDiscard, id: c.ID})
 		}
 	}
+	todo = append(todo, b.checkStreams(present, pic.asked)...)
 	for _, r := range b.recordings {
 		if r.born.After(pic.asked) || r.quiet {
 			continue
@@ -111,6 +115,9 @@ func (b *book) adoptTap(c *channel) bool {
 	}
 	if sup, _, ok := strings.Cut(c.ID, spySuffix+"-"); ok {
 		return b.adoptSpy(c, b.live[b.legID(sup, "")], tapped)
+	}
+	if id, ok := strings.CutSuffix(c.ID, streamTap); ok {
+		return b.adoptStream(orchestrator.StreamID(id), tapped, time.Time(c.Created))
 	}
 	if _, s := b.sideOf(c.ID); s != nil {
 		s.begun = true

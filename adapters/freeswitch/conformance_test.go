@@ -100,6 +100,11 @@ func (h *harness) Cut(tb testing.TB) {
 	}
 }
 
+// Receive hears nothing: FreeSWITCH does not stream.
+func (h *harness) Receive(testing.TB) (string, func() []int16) {
+	return "192.0.2.1:4000", func() []int16 { return nil }
+}
+
 func (h *harness) Strain(tb testing.TB, over bool) {
 	tb.Helper()
 	const slow = `{"name":"slow","type":"latency","stream":"downstream","attributes":{"latency":1000}}`

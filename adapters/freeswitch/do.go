@@ -42,7 +42,7 @@ func (s *Switch) Do(ctx context.Context, a orchestrator.Action) (orchestrator.Co
 		return s.connect(ctx, a)
 	case orchestrator.CloseBridge:
 		return s.closeBridge(a)
-	case orchestrator.DetectMachine:
+	case orchestrator.DetectMachine, orchestrator.StreamAudio, orchestrator.StopStream:
 		return orchestrator.ResultRejected, orchestrator.ReasonUnsupported
 	}
 	return s.doOnLeg(ctx, a)

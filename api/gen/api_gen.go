@@ -1126,6 +1126,11 @@ type Capabilities struct {
 	// Example: false
 	StereoFile bool `json:"stereo_file"`
 
+	// StreamsAudio What is said can be sent to a server while it is said.
+	//
+	// Example: true
+	StreamsAudio bool `json:"streams_audio"`
+
 	// Supervision Supervisors can listen, whisper and barge.
 	//
 	// Example: true

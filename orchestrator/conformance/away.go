@@ -11,6 +11,7 @@ import (
 var aways = []sentence{
 	{"a recording goes on while the switch is cut off, and is masked and stopped after", recordsThroughCut},
 	{"an adapter that was away finds recordings and supervisions that go on", recordsThroughAway},
+	{"an adapter that was away finds a stream that goes on, and stops it", streamsThroughAway},
 	{"what is masked after a restart of ours is silent, or ends", masksAfterAway},
 	{"who waits when we go is kept for us or goes to the fallback, as declared; who arrives then does", fallsBack},
 	{"a transfer asked for while we were away harms nobody", transfersWhileAway},

@@ -33,6 +33,9 @@ type Harness interface {
 	Phone(n int) Phone
 	// Fetch reads a file of a RecordingDone, when Stage.Files.
 	Fetch(file string) ([]byte, error)
+	// Receive opens a place that StreamAudio can send to until the test ends: its
+	// address, and what came there since it was asked last, at 8000 Hz.
+	Receive(t testing.TB) (to string, sound func() []int16)
 	// Cut breaks the connections between every running adapter and the
 	// switch, once; the calls go on and reconnecting works at once.
 	Cut(t testing.TB)

@@ -66,6 +66,8 @@ func unsupported(s *scene) {
 	}{
 		{can.DetectsMachine, orchestrator.DetectMachine{Leg: leg}},
 		{can.Recording, orchestrator.StartRecording{Leg: leg, Recording: orchestrator.RecordingID(newID())}},
+		{can.StreamsAudio, orchestrator.StreamAudio{Leg: leg, Stream: orchestrator.StreamID(newID()), To: "192.0.2.1:4000"}},
+		{can.StreamsAudio, orchestrator.StopStream{Leg: leg, Stream: orchestrator.StreamID(newID())}},
 		{can.Supervision, orchestrator.Supervise{Leg: leg, Target: other, Mode: orchestrator.Listen}},
 	} {
 		if c.works {

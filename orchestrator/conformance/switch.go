@@ -32,7 +32,7 @@ func Switch(t *testing.T, h Harness) {
 		{"supervision", supervisions},
 		{"mute", mutes},
 		{"variable", variables},
-		{"machine", machines},
+		{"machine", machines}, {"streaming", streams},
 		{"release", releases},
 		{"endpoint", endpoints},
 		{"hostile", hostile},

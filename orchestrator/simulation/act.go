@@ -73,6 +73,10 @@ func (s *Switch) doMore(a orchestrator.Action) (answer, string) {
 		return s.stopRecording(a)
 	case orchestrator.Mask:
 		return s.mask(a)
+	case orchestrator.StreamAudio:
+		return s.streamAudio(a)
+	case orchestrator.StopStream:
+		return s.stopStream(a)
 	case orchestrator.Supervise:
 		return s.supervise(a)
 	case orchestrator.StopSupervising:

@@ -48,6 +48,8 @@ func malformed(a orchestrator.Action) string {
 		return first(!variableForm.MatchString(a.Name), "name is malformed")
 	case orchestrator.StartRecording:
 		return first(!uuidForm.MatchString(string(a.Recording)), "recording is not a UUID")
+	case orchestrator.StreamAudio:
+		return first(!uuidForm.MatchString(string(a.Stream)), "stream is not a UUID", !orchestrator.IsStreamTarget(a.To), "address is malformed")
 	case orchestrator.Supervise:
 		return first(a.Mode != orchestrator.Listen && a.Mode != orchestrator.Whisper && a.Mode != orchestrator.Barge, "mode is malformed")
 	case orchestrator.Join:

@@ -62,6 +62,38 @@ func (s *Switch) unwatch(l *leg) {
 	}
 }
 
+func (s *Switch) streamAudio(a orchestrator.StreamAudio) (answer, string) {
+	l := s.leg(a.Leg)
+	switch {
+	case s.Quirks.NoStreams:
+		return orchestrator.ResultRejected, orchestrator.ReasonUnsupported
+	case l == nil:
+		return orchestrator.ResultNotFound, ""
+	case l.state != orchestrator.LegIsUp:
+		return orchestrator.ResultRejected, "the leg is not up"
+	case l.stream == a.Stream:
+		return s.already()
+	case l.stream != "":
+		return orchestrator.ResultRejected, orchestrator.ReasonStreams
+	}
+	l.stream = a.Stream
+	return orchestrator.ResultAccepted, ""
+}
+
+func (s *Switch) stopStream(a orchestrator.StopStream) (answer, string) {
+	l := s.leg(a.Leg)
+	switch {
+	case s.Quirks.NoStreams:
+		return orchestrator.ResultRejected, orchestrator.ReasonUnsupported
+	case l == nil:
+		return orchestrator.ResultNotFound, ""
+	case l.stream != a.Stream:
+		return s.already()
+	}
+	l.stream = ""
+	return orchestrator.ResultAccepted, ""
+}
+
 func (s *Switch) mute(a orchestrator.Mute) (answer, string) {
 	l := s.leg(a.Leg)
 	if l == nil {

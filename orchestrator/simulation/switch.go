@@ -49,6 +49,7 @@ type Quirks struct {
 	StaysTransferred bool
 	// The next three are Capabilities like the two above.
 	NoDetection    bool // no DetectMachine
+	NoStreams      bool // no StreamAudio
 	SupervisorKeys bool // 0, 2 and 3 of a supervisor's phone change the mode
 	FallsBackAlone bool // who is in our care alone goes to the fallback soon after we went
 	RecordingFails bool // recordings end as they begin
@@ -72,8 +73,9 @@ type leg struct {
 	bridge   *bridge
 	wish     *wish
 	watches  *watch // supervises
-	dumb     bool   // what it says is muted
-	deaf     bool   // what it hears is muted
+	stream   orchestrator.StreamID
+	dumb     bool // what it says is muted
+	deaf     bool // what it hears is muted
 	music    string
 	playing  []*play // the first is being heard
 	patience *Timer  // of a dial
@@ -114,7 +116,7 @@ func (s *Switch) Capabilities() orchestrator.Capabilities {
 		Kind: "simulated", Version: "1",
 		AsksAttended: !s.Quirks.DoesAttended, TalksWhileAsked: !s.Quirks.PartsWhileAsked,
 		Recording: true, StereoFile: true, RecordsEveryAgent: true, ListsRecordings: true, Supervision: true, DetectsMachine: !s.Quirks.NoDetection,
-		KeepsMode: !s.Quirks.SupervisorKeys, FallsBackAlone: s.Quirks.FallsBackAlone,
+		KeepsMode: !s.Quirks.SupervisorKeys, FallsBackAlone: s.Quirks.FallsBackAlone, StreamsAudio: !s.Quirks.NoStreams,
 	}
 }
 
@@ -154,7 +156,7 @@ func (s *Switch) Snapshot() orchestrator.Snapshot {
 	for _, l := range s.legs {
 		x := orchestrator.SnapshotLeg{
 			Leg: l.id, Stamp: l.stamp, State: l.state, Entry: l.entry, Dialled: l.dialled,
-			Caller: l.caller, Endpoint: l.endpoint, Created: l.created,
+			Caller: l.caller, Endpoint: l.endpoint, Created: l.created, Stream: l.stream,
 		}
 		if l.bridge != nil {
 			x.Bridge = l.bridge.id

@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 		"plain": {},
 		"quirky": {
 			LeftAtEnd: true, PlayDoneAtEnd: true, EndsAtRestart: true, React: 20 * time.Millisecond,
-			DoesAttended: true, PartsWhileAsked: true, NoDetection: true, SupervisorKeys: true, FallsBackAlone: true,
+			DoesAttended: true, PartsWhileAsked: true, NoDetection: true, NoStreams: true, SupervisorKeys: true, FallsBackAlone: true,
 		},
 		"patient": {StaysTransferred: true, PartsWhileAsked: true},
 	} {
@@ -142,6 +142,11 @@ func (h *harness) Link(to string, from orchestrator.Party) (conformance.Far, err
 
 func (h *harness) Fetch(string) ([]byte, error) {
 	return nil, errors.New("a simulated switch keeps no sound")
+}
+
+// Receive hears nothing: a simulated switch has no sound.
+func (h *harness) Receive(testing.TB) (string, func() []int16) {
+	return "192.0.2.1:4000", func() []int16 { return nil }
 }
 
 func (h *harness) Trunk() conformance.Called { return h.trunk }
