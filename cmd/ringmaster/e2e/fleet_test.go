@@ -195,35 +195,41 @@ func (f *fleet) scene(t *testing.T, side int, ready ...int) {
 }
 
 // hear holds that two hear each other, and nobody else, for a while from now on.
-// A machine that stands still, as one may on which a PBX starts, costs another
-// while; a stranger is heard once.
 func (f *fleet) hear(a, b *phone.Call, hzA, hzB int) {
 	f.t.Helper()
 	f.hears(a, hzB, time.Now())
 	f.hears(b, hzA, time.Now())
+	hearEachOther(f.t, a, b, hzA, hzB)
+}
+
+// hearEachOther holds that two hear each other, and nobody else, for a while from
+// now on. A machine that stands still for a moment costs another while; a
+// stranger is heard once.
+func hearEachOther(tb testing.TB, a, b *phone.Call, hzA, hzB int) {
+	tb.Helper()
 	for end := time.Now().Add(15 * time.Second); ; {
 		from := time.Now().Add(200 * time.Millisecond)
 		time.Sleep(1200 * time.Millisecond)
 		until := time.Now().Add(-200 * time.Millisecond)
-		f.strangers(a, hzB, from, until)
-		f.strangers(b, hzA, from, until)
+		strangers(tb, a, hzB, from, until)
+		strangers(tb, b, hzA, from, until)
 		heard := min(a.Ear().Heard(hzB, from, until), b.Ear().Heard(hzA, from, until))
 		if heard >= 0.95 {
 			return
 		}
 		if time.Now().After(end) {
-			f.t.Errorf("%s and %s hear each other only %.0f %% of the time", a.Phone(), b.Phone(), 100*heard)
+			tb.Errorf("%s and %s hear each other only %.0f %% of the time", a.Phone(), b.Phone(), 100*heard)
 			return
 		}
 	}
 }
 
 // strangers holds that nobody but one is heard.
-func (f *fleet) strangers(call *phone.Call, hz int, from, until time.Time) {
-	f.t.Helper()
+func strangers(tb testing.TB, call *phone.Call, hz int, from, until time.Time) {
+	tb.Helper()
 	for _, other := range tones {
 		if part := call.Ear().Heard(other, from, until); other != hz && part > 0.02 {
-			f.t.Errorf("%s hears %d Hz too, %.0f %% of the time", call.Phone(), other, 100*part)
+			tb.Errorf("%s hears %d Hz too, %.0f %% of the time", call.Phone(), other, 100*part)
 		}
 	}
 }

@@ -84,7 +84,7 @@ func killNine(t *testing.T, kind string) { //nolint:thelper // it is the test it
 		}
 	}
 	c.eventually("every call has ended", 20*time.Second, func() bool { return len(c.live().Calls) == 0 })
-	c.settled(t, append(numbers, "+49100", "+49201", "+49202"))
+	c.settled(t, append(numbers, "+49100", "+49201", "+49202"), 0)
 	if s := c.story(t, "+49100"); s.count("call_ended") != 1 || s.Call.Outcome.Reason != orchestrator.ReasonTalked {
 		t.Errorf("the long call's story:\n%s", s)
 	}
@@ -171,8 +171,9 @@ func (ch *churn) stop() []string {
 }
 
 // settled checks the books: of every number at most one call, ended once, and
-// no phone was rung more often than offers were made to its agent.
-func (c *centre) settled(t *testing.T, numbers []string) {
+// no phone was rung more often than offers were made to its agent, but for as
+// many rings as may be lost to the books.
+func (c *centre) settled(t *testing.T, numbers []string, lost int) {
 	t.Helper()
 	offers, reached := map[string]int{}, map[string]bool{}
 	for _, number := range numbers {
@@ -208,10 +209,14 @@ func (c *centre) settled(t *testing.T, numbers []string) {
 				rings++
 			}
 		}
-		if rings > offers[agentID(i)] {
-			t.Errorf("%s was offered %d calls and the phone rang %d times", agentID(i), offers[agentID(i)], rings)
+		if more := rings - offers[agentID(i)]; more > 0 {
+			lost -= more
+			t.Logf("%s was offered %d calls and the phone rang %d times", agentID(i), offers[agentID(i)], rings)
 		}
 		t.Logf("%s: %d offers, %d rings", agentID(i), offers[agentID(i)], rings)
+	}
+	if lost < 0 {
+		t.Errorf("%d rings more than may have no offer in the books", -lost)
 	}
 	t.Logf("%d calls placed, %d reached ringmaster, one CDR each", len(numbers), len(reached))
 }

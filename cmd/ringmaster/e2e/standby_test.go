@@ -77,7 +77,7 @@ func (s *scene) stands(t *testing.T) {
 // ends closes every call and holds the books against what the phones saw. A
 // ring whose offer died with a leader before it reached the database has none
 // in the books; lost says how many of those there may be.
-func (s *scene) ends(t *testing.T) {
+func (s *scene) ends(t *testing.T, lost int) {
 	t.Helper()
 	numbers := s.churn.stop()
 	p := s.p
@@ -92,7 +92,7 @@ func (s *scene) ends(t *testing.T) {
 		}
 	}
 	p.eventually("every call has ended", 20*time.Second, func() bool { return len(p.live().Calls) == 0 })
-	p.settled(t, append(numbers, "+49100", "+49201", "+49202"))
+	p.settled(t, append(numbers, "+49100", "+49201", "+49202"), lost)
 	if s := p.story(t, "+49100"); s.count("call_ended") != 1 || s.Call.Outcome.Reason != orchestrator.ReasonTalked {
 		t.Errorf("the long call's story:\n%s", s)
 	}
@@ -117,7 +117,7 @@ func takeOver(t *testing.T, kind string) { //nolint:thelper // it is the test it
 		dead.launch("--standby")
 		p.awaitGuard(dead)
 	}
-	s.ends(t)
+	s.ends(t, *takeOvers)
 	slices.Sort(took)
 	t.Logf("%d take-overs: p50 %s, p99 %s; all %v", len(took), took[len(took)/2], took[len(took)-1], took)
 }
@@ -147,7 +147,7 @@ func handOver(t *testing.T, kind string) { //nolint:thelper // it is the test it
 	}
 	slices.Sort(took)
 	t.Logf("%d hand-overs: p50 %s, p99 %s, worst %s", len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
-	s.ends(t)
+	s.ends(t, 0)
 	// The rest of the machine may cost one of them a second; not two.
 	if len(took) > 1 && took[len(took)-2] > time.Second {
 		t.Errorf("nothing was dispatched for more than a second, more than once: %v", took)
@@ -185,7 +185,7 @@ func frozenLeader(t *testing.T, kind string) { //nolint:thelper // it is the tes
 		}
 		t.Logf("taken over after %s; the old leader stood by %s after it woke up", took, slept)
 	}
-	s.ends(t)
+	s.ends(t, 1)
 }
 
 func signal(t *testing.T, pid int, sig syscall.Signal) {
@@ -272,7 +272,7 @@ func partition(t *testing.T, kind string) { //nolint:thelper // it is the test i
 		}
 	}
 	s.churn = &churn{cancel: func() {}}
-	s.ends(t)
+	s.ends(t, 1)
 }
 
 // takesOver checks that two who were connected by a leader that could not tell

@@ -187,7 +187,7 @@ func (w *twin) close(t *testing.T) {
 		}
 	}
 	w.eventually("every call has ended", 20*time.Second, func() bool { return len(w.live().Calls) == 0 })
-	w.settled(t, append(w.numbers, twinCaller(i, 0), twinCaller(i, 1)))
+	w.settled(t, append(w.numbers, twinCaller(i, 0), twinCaller(i, 1)), 1) // the last moment of the leader that was killed
 	if s := w.story(t, w.talk.number); s.count("call_ended") != 1 || s.Call.Outcome.Reason != orchestrator.ReasonTalked {
 		t.Errorf("the long call's story:\n%s", s)
 	}

@@ -98,22 +98,7 @@ func (o *office) hear(a, b *phone.Call, hzA, hzB int) {
 	o.t.Helper()
 	o.hears(a, hzB, time.Now())
 	o.hears(b, hzA, time.Now())
-	from := time.Now().Add(200 * time.Millisecond)
-	time.Sleep(1200 * time.Millisecond)
-	until := time.Now().Add(-200 * time.Millisecond)
-	for _, x := range []struct {
-		call *phone.Call
-		hz   int
-	}{{a, hzB}, {b, hzA}} {
-		if part := x.call.Ear().Heard(x.hz, from, until); part < 0.95 {
-			o.t.Errorf("%s hears %d Hz only %.0f %% of the time", x.call.Phone(), x.hz, 100*part)
-		}
-		for _, other := range tones {
-			if part := x.call.Ear().Heard(other, from, until); other != x.hz && part > 0.02 {
-				o.t.Errorf("%s hears %d Hz too, %.0f %% of the time", x.call.Phone(), other, 100*part)
-			}
-		}
-	}
+	hearEachOther(o.t, a, b, hzA, hzB)
 }
 
 // gone waits for the end of calls at their phones.
