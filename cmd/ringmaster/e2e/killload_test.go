@@ -81,7 +81,11 @@ const awayLong = 10 * time.Minute
 // calls a second.
 func TestDatabaseAwayUnderLoad(t *testing.T) {
 	needLong(t)
-	c := staffed(t, "asterisk", 25)
+	onEach(t, databaseAwayUnderLoad)
+}
+
+func databaseAwayUnderLoad(t *testing.T, kind string) { //nolint:thelper // it is the test itself
+	c := staffed(t, kind, 25)
 	const prefix = "+4974"
 	tr := c.drive(rhythm{every: 200 * time.Millisecond, talk: 2 * time.Second, number: "501", prefix: prefix})
 	time.Sleep(5 * time.Second)
@@ -91,5 +95,5 @@ func TestDatabaseAwayUnderLoad(t *testing.T) {
 	postmaster(t, c.dir, syscall.SIGCONT)
 	away := time.Since(begun)
 	v := c.judge(t, tr.stop(), prefix, 2*time.Minute)
-	t.Logf("%s without a database: %s; load %s", away.Round(time.Second), v, load())
+	t.Logf("%s, %s without a database: %s; load %s", c.pbx.Version, away.Round(time.Second), v, load())
 }
