@@ -82,7 +82,7 @@ fuzz: ## Fuzz what speaks to the switches: 10 million executions of the encoders
 	@for kind in asterisk freeswitch; do tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cC $(CORPUS) $$kind \
 	  | gzip -n9 > adapters/$$kind/testdata/corpus.tar.gz; done
 
-matrix: ## Break things under load on both real switches, and load them until they are slow (75 minutes, alone on the machine)
+matrix: ## Break things under load on both real switches, and load them until they are slow (85 minutes, alone on the machine)
 	$(GO) test -count=1 -v -timeout 150m -run 'UnderLoad|TestTakeOver|TestHandOver|TestLoad|TestCrashLoop|TestFrozenAlone|TestResetInMidFrame|TestHalfOpen|TestSlowWire|TestPastTheKnee|TestSurge' ./cmd/ringmaster/e2e -long -e2e.takeovers=12
 
 clean: ## Remove what was built; the Asterisk root in .lab stays
