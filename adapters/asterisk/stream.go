@@ -179,7 +179,7 @@ func (b *book) adoptStream(id orchestrator.StreamID, tapped *leg, born time.Time
 // none.
 func (b *book) checkStreams(present map[string]bool, asked time.Time) (todo []chore) {
 	for _, x := range b.streams {
-		if !x.making && x.born.Before(asked) && !(present[x.tap()] && present[x.sender()]) {
+		if !x.making && x.born.Before(asked) && (!present[x.tap()] || !present[x.sender()]) {
 			todo = append(todo, b.closeStream(x)...)
 		}
 	}
