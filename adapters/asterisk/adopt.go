@@ -36,10 +36,9 @@ func (b *book) misses(pic picture, app string) bool {
 func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestrator.PlayID, came []orchestrator.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	present, there := map[orchestrator.LegID]bool{}, map[string]bool{}
+	present := map[orchestrator.LegID]bool{}
 	for i := range pic.channels {
 		c := &pic.channels[i]
-		there[c.ID] = true
 		away := b.away(c) && !c.in(app)
 		if !c.in(app) && !away || strings.Join(c.args(), ",") == argsTap {
 			continue
@@ -70,7 +69,7 @@ func (b *book) adopt(pic picture, app string) (arrived []*leg, plays []orchestra
 			came = append(came, b.detected(l, c.args())...)
 		}
 	}
-	b.exorcise(there)
+	b.exorcise(pic.channels)
 	for id, l := range b.live {
 		if !present[id] && !l.quiet && l.born.Before(pic.asked) {
 			b.shut(l, false)

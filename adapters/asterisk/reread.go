@@ -129,6 +129,8 @@ func (b *book) haunted(endpoint string) bool {
 }
 
 // exorcise forgets ghosts that a picture does not show.
-func (b *book) exorcise(there map[string]bool) {
-	maps.DeleteFunc(b.ghosts, func(channel, _ string) bool { return !there[channel] })
+func (b *book) exorcise(there []channel) {
+	maps.DeleteFunc(b.ghosts, func(id, _ string) bool {
+		return !slices.ContainsFunc(there, func(c channel) bool { return c.ID == id })
+	})
 }

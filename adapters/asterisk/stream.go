@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"time"
 
@@ -46,7 +47,9 @@ func (s *Switch) streamAudio(ctx context.Context, l *leg, a orchestrator.StreamA
 		return result, reason
 	}
 	if err := s.send(ctx, l, x, speak); err != nil {
-		s.dropStream(ctx, x)
+		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
+		defer cancel()
+		_ = s.dropStream(tidy, x)
 		s.doubt(l)
 		s.book.mu.Lock()
 		s.book.closeStream(x)
@@ -88,16 +91,16 @@ func (s *Switch) enterTap(ctx context.Context, id string, r request) error {
 	return s.tapInto(ctx, started, r)
 }
 
-// dropStream ends what a stream is made of. What has no answer is found and
-// ended when the switch is read again.
-func (s *Switch) dropStream(ctx context.Context, x *stream) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
-	defer cancel()
-	for _, r := range []request{
-		encodeHangup(x.tap(), orchestrator.CauseNormal), encodeHangup(x.sender(), orchestrator.CauseNormal), encodeCloseBridge(x.bridge()),
-	} {
-		_ = s.rest.send(ctx, r, nil)
+// dropStream ends what a stream is made of. The error is that of its tap, without
+// which nothing is sent; what else is left is found when the switch is read again.
+func (s *Switch) dropStream(ctx context.Context, x *stream) error {
+	err := s.rest.send(ctx, encodeHangup(x.tap(), orchestrator.CauseNormal), nil)
+	_ = s.rest.send(ctx, encodeHangup(x.sender(), orchestrator.CauseNormal), nil)
+	_ = s.rest.send(ctx, encodeCloseBridge(x.bridge()), nil)
+	if statusOf(err) == http.StatusNotFound {
+		return nil
 	}
+	return err
 }
 
 func (s *Switch) stopStream(ctx context.Context, l *leg, a orchestrator.StopStream) (orchestrator.CommandResult, string) {
@@ -111,13 +114,11 @@ func (s *Switch) stopStream(ctx context.Context, l *leg, a orchestrator.StopStre
 	if !ours {
 		return orchestrator.ResultAlready, ""
 	}
-	result, reason := verdict(s.rest.send(ctx, encodeHangup(x.tap(), orchestrator.CauseNormal), nil))
+	result, reason := verdict(s.dropStream(ctx, x))
 	if result == orchestrator.ResultNoWord {
-		s.Resync() // The tap belongs to nothing now, and is ended.
-		return result, reason
+		s.Resync() // The snapshot says whether it goes on.
 	}
-	s.dropStream(ctx, x)
-	return orchestrator.ResultAccepted, ""
+	return result, reason
 }
 
 // beginStream enters a stream, nil when it was begun before or the leg has
@@ -128,7 +129,7 @@ func (b *book) beginStream(id orchestrator.StreamID, l *leg) (*stream, orchestra
 	switch has := b.streamOf(l.id); {
 	case l.state != orchestrator.LegIsUp:
 		return nil, orchestrator.ResultRejected, "the leg is not up"
-	case has == id, b.streams[id] != nil:
+	case b.streams[id] != nil:
 		return nil, orchestrator.ResultAlready, ""
 	case has != "":
 		return nil, orchestrator.ResultRejected, orchestrator.ReasonStreams

@@ -145,7 +145,7 @@ func (s *Switch) stopSupervising(ctx context.Context, l *leg) (orchestrator.Comm
 		return orchestrator.ResultAlready, ""
 	}
 	if result, reason := verdict(s.rest.send(ctx, encodeHangup(x.tap, orchestrator.CauseNormal), nil)); result == orchestrator.ResultNoWord {
-		s.Resync() // The tap belongs to nothing now, and is ended.
+		s.Resync() // The snapshot says whether it goes on.
 		return result, reason
 	}
 	return verdict(ignoreGone(s.rest.send(ctx, encodeCloseBridge(x.bridge), nil)))

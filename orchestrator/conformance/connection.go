@@ -103,10 +103,17 @@ func fallsBehind(s *scene) {
 	time.Sleep(s.st.Quiet)
 	s.d.idle.Unlock()
 	after := s.resynced(mark)
-	s.wantLeg(after.Snapshot, orchestrator.SnapshotLeg{
+	s.goesOn(after.Snapshot, p, gone)
+}
+
+// goesOn holds that a talk went on unheard, and that a leg which ended meanwhile
+// is not told as there.
+func (s *scene) goesOn(snap orchestrator.Snapshot, p pair, gone orchestrator.LegID) {
+	s.Helper()
+	s.wantLeg(snap, orchestrator.SnapshotLeg{
 		Leg: p.a, Stamp: stamp(p.a, orchestrator.RoleCaller, callID(p.a)), State: orchestrator.LegIsUp, Bridge: p.bridge,
 	})
-	if l, ok := legIn(after.Snapshot, gone); ok && l.State != orchestrator.LegIsDown {
+	if l, ok := legIn(snap, gone); ok && l.State != orchestrator.LegIsDown {
 		s.Errorf("the snapshot has the leg that ended meanwhile: %+v", l)
 	}
 	s.mutual(p.caller, p.agent)
@@ -124,15 +131,7 @@ func adopts(s *scene) {
 
 	s.d = open(s, s.h)
 	after := s.firstSynced(s.d)
-	s.wantLeg(after.Snapshot, orchestrator.SnapshotLeg{
-		Leg: p.a, Stamp: stamp(p.a, orchestrator.RoleCaller, callID(p.a)), State: orchestrator.LegIsUp, Bridge: p.bridge,
-	})
-	if l, ok := legIn(after.Snapshot, gone); ok && l.State != orchestrator.LegIsDown {
-		s.Errorf("the snapshot has the leg that ended meanwhile: %+v", l)
-	}
-	s.mutual(p.caller, p.agent)
-	s.must(p.caller.Press("5"))
-	await(s, s.d, 0, s.st.Event, func(e orchestrator.Digit) bool { return e.Leg == p.a && e.Digit == "5" })
+	s.goesOn(after.Snapshot, p, gone)
 	s.must(p.caller.Hangup())
 	if end := s.ended(p.a); end.By != orchestrator.EndedByRemote {
 		s.Errorf("the adopted leg ended %+v, want by remote", end)
