@@ -139,6 +139,7 @@ func (b *book) refresh(l *leg, e *event) {
 	l.answered = e.get("Answer-State") == "answered"
 	l.parked = parkedNow(e)
 	l.guard.foreign = l.guard.group == ""
+	l.guard.inherited = l.guard.foreign
 	l.conferring = confers(e)
 	b.retape(l, e)
 	switch {

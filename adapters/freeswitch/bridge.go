@@ -159,8 +159,8 @@ func (b *book) prepare(one, two *leg, a orchestrator.Connect, mark string) ([]or
 	if one == two {
 		return nil, orchestrator.ResultRejected, "a leg cannot talk to itself"
 	}
-	if one.bridge == a.Bridge && two.bridge == a.Bridge {
-		return nil, orchestrator.ResultAlready, ""
+	if one.bridge == a.Bridge && two.bridge == a.Bridge || one.joining == a.Bridge && two.joining == a.Bridge {
+		return nil, orchestrator.ResultAlready, "" // Or about to be: told twice, FreeSWITCH joins and hangs up.
 	}
 	now := time.Now()
 	for _, l := range []*leg{one, two} {

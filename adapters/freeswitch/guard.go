@@ -22,7 +22,13 @@ type guard struct {
 	// foreign: the dialplan armed one of its own, in the group that has the
 	// channel's name.
 	foreign bool
+	// inherited: another orchestrator may have armed one before us, in either
+	// group.
+	inherited bool
 }
+
+// guardGroup names the guards of a leg that are armed in turn.
+func (l *leg) guardGroup(turn int) string { return "rm-" + l.channel + "-" + strconv.Itoa(turn%2) }
 
 // encodeGuard arms a guard. FreeSWITCH counts whole seconds, so that it may fire
 // up to one early.
@@ -39,25 +45,27 @@ func encodeUnguard(group string) order { return api("unguard", "sched_del", grou
 func (l *leg) renew(cfg Config, now time.Time) []order {
 	g := &l.guard
 	g.count++
-	group := "rm-" + l.channel + "-" + strconv.Itoa(g.count%2)
+	group := l.guardGroup(g.count)
 	orders := []order{encodeUnguard(group), encodeGuard(cfg, l.channel, group, l.role)}
-	if g.group != "" {
-		orders = append(orders, encodeUnguard(g.group))
+	if g.group != "" || g.inherited {
+		orders = append(orders, encodeUnguard(l.guardGroup(g.count+1)))
 	}
 	if g.foreign {
 		orders = append(orders, encodeUnguard(l.channel))
 	}
-	g.group, g.since, g.foreign = group, now, false
+	*g = guard{group: group, count: g.count, since: now}
 	return orders
 }
 
 // disarm takes every guard off.
 func (l *leg) disarm() (orders []order) {
 	g := &l.guard
-	if g.group != "" {
-		orders = append(orders, encodeUnguard(g.group))
+	for turn := range 2 {
+		if group := l.guardGroup(turn); group == g.group || g.inherited {
+			orders = append(orders, encodeUnguard(group))
+		}
 	}
-	g.group, g.foreign = "", false
+	g.group, g.foreign, g.inherited = "", false, false
 	return append(orders, encodeUnguard(l.channel))
 }
 

@@ -98,6 +98,29 @@ func TestSecondTalkIsNotTornApartEither(t *testing.T) {
 	o.hears("the caller", p.caller, 1000, true)
 }
 
+// A caller whose guard another orchestrator put off, once and twice, so that
+// either of its two is armed.
+func TestGuardOfADeadOrchestratorDoesNotTearATalkApart(t *testing.T) {
+	for _, waits := range []time.Duration{0, 1300 * time.Millisecond} {
+		dead := atWork(t, short)
+		caller, a := dead.arrives(true)
+		agent, b := dead.reaches(0)
+		time.Sleep(waits) // A guard is put off every second.
+		dead.stop()
+		o := atWork(t, short)
+		mark := o.mark()
+		o.must(orchestrator.Connect{Bridge: orchestrator.BridgeID(newID()), Stamp: stampFor(a, orchestrator.RoleBridge), A: a, B: b})
+		expect(o, mark, func(e orchestrator.Joined) bool { return e.Leg == b })
+		time.Sleep(5 * time.Second)
+		if !caller.Up() || !agent.Up() || count(o, mark, func(orchestrator.Left) bool { return true }) != 0 {
+			t.Errorf("a guard fired in a talk that began after a wait of %v", waits)
+		}
+		_ = caller.Hangup()
+		_ = agent.Hangup()
+		o.stop()
+	}
+}
+
 // A guard that is being put off all the time must not cross a Connect.
 func TestConnectAndSeparateUnderABusyGuard(t *testing.T) {
 	o := atWork(t, func(c *Config) { c.guardFor = time.Second }) // Put off three times a second.

@@ -9,6 +9,7 @@ import (
 var bridges = []sentence{
 	{"connect joins both legs and each hears the other", connectHears},
 	{"connect may be repeated", connectTwice},
+	{"connect may be repeated while it is carried out", connectAtOnce},
 	{"connect ends plays and music first", connectSilences},
 	{"connect with a leg that is gone joins neither", connectGone},
 	{"separate takes a leg out and it stays ours", separate},
@@ -58,6 +59,30 @@ func connectTwice(s *scene) {
 	again := orchestrator.Connect{Bridge: p.bridge, Stamp: stamp(p.a, orchestrator.RoleBridge, callID(p.a)), A: p.a, B: p.b}
 	s.do(again, orchestrator.ResultAlready, orchestrator.ResultAccepted)
 	s.mutual(p.caller, p.agent)
+}
+
+// connectAtOnce is told again while it is being carried out: FreeSWITCH by itself
+// would hang up one of the two (live-freeswitch.md, 3).
+func connectAtOnce(s *scene) {
+	far, a := s.talker()
+	agent, b := s.listener(0)
+	for range 5 {
+		bridge := orchestrator.BridgeID(newID())
+		s.Cleanup(func() { s.tell(orchestrator.CloseBridge{Bridge: bridge}) })
+		mark := s.d.mark()
+		c := orchestrator.Connect{Bridge: bridge, Stamp: stamp(a, orchestrator.RoleBridge, callID(a)), A: a, B: b}
+		s.do(c, orchestrator.ResultAccepted)
+		s.do(c, orchestrator.ResultAlready, orchestrator.ResultAccepted)
+		for _, leg := range []orchestrator.LegID{a, b} {
+			await(s, s.d, mark, s.st.Event, func(e orchestrator.Joined) bool { return e.Leg == leg && e.Bridge == bridge })
+		}
+		never(s, s.d, mark, s.st.Quiet, func(e orchestrator.Left) bool { return e.Bridge == bridge })
+		s.mutual(far, agent)
+		for _, leg := range []orchestrator.LegID{a, b} {
+			s.do(orchestrator.Separate{Leg: leg, Bridge: bridge}, orchestrator.ResultAccepted, orchestrator.ResultAlready)
+			await(s, s.d, mark, s.st.Event, func(e orchestrator.Left) bool { return e.Leg == leg && e.Bridge == bridge })
+		}
+	}
 }
 
 // connectSilences also holds that connecting does not wait for the prompt to
