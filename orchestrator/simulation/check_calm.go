@@ -41,6 +41,7 @@ func (c *calm) step(in o.Input, out o.Effects) {
 		clear(c.epochs)
 	}
 	c.count(in, out)
+	c.once(out)
 	c.wake, _ = c.w.floor.NextWake()
 }
 
@@ -79,6 +80,23 @@ func (c *calm) count(in o.Input, out o.Effects) {
 		leg := o.ActionLeg(cmd.Do)
 		if c.orders[leg]++; leg != "" && c.orders[leg] > busy {
 			c.w.fail("calm: leg %s got more than %d orders in one second", leg, busy)
+		}
+	}
+}
+
+// once: no step orders the same move twice. Each may be repeated, but two at once
+// meet each other half done. Hang-ups and music harm nobody.
+func (c *calm) once(out o.Effects) {
+	for i, cmd := range out.Commands {
+		switch cmd.Do.(type) {
+		case o.Dial, o.Connect, o.Join, o.Separate, o.Release:
+		default:
+			continue
+		}
+		for _, other := range out.Commands[:i] {
+			if other.Do == cmd.Do {
+				c.w.fail("calm: one step orders %T %+v twice", cmd.Do, cmd.Do)
+			}
 		}
 	}
 }
