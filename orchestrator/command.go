@@ -205,7 +205,8 @@ type (
 	RejectTransfer struct{ Leg LegID }
 )
 
-// Actions on bridges.
+// Actions on bridges. Told again while they are being carried out they change
+// nothing.
 type (
 	// Connect puts two legs into one bridge, making it if need be. Music and
 	// plays on them are ended first.

@@ -22,6 +22,8 @@ type leg struct {
 	caller   orchestrator.Party
 	endpoint string
 	bridge   orchestrator.BridgeID
+	entering orchestrator.BridgeID // was ordered into it
+	ordered  time.Time             // when that was
 
 	// quiet is a leg whose Dial has not rung it yet: it has no events. What
 	// happens to it is Dial's answer.

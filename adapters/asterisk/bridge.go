@@ -3,6 +3,7 @@ package asterisk
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,17 +38,45 @@ func (s *Switch) admit(ctx context.Context, l *leg, a orchestrator.Join) (orches
 	if err != nil {
 		return orchestrator.ResultRejected, err.Error()
 	}
-	s.book.mu.Lock()
-	inside := l.bridge == a.Bridge
-	s.book.mu.Unlock()
-	if inside {
+	if len(s.book.outside(a.Bridge, l)) == 0 {
 		return orchestrator.ResultAlready, ""
 	}
 	defer s.hold(a.Bridge)()
 	if err := s.quieten(ctx, l); err != nil {
 		return verdict(err)
 	}
-	return s.order(ctx, l, put)
+	s.book.sent(a.Bridge, l)
+	result, reason := s.order(ctx, l, put)
+	if result != orchestrator.ResultAccepted {
+		s.book.sent("", l)
+	}
+	return result, reason
+}
+
+// enterGrace is how long after an order into a bridge the word of the entry may
+// be missing.
+const enterGrace = time.Second
+
+// outside are the channels of the legs that are not in a bridge and not on their
+// way: whom Asterisk is told to put where they are, it takes out and in again.
+func (b *book) outside(id orchestrator.BridgeID, legs ...*leg) (channels []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range legs {
+		if l.bridge != id && (l.entering != id || time.Since(l.ordered) > enterGrace) {
+			channels = append(channels, l.channel)
+		}
+	}
+	return channels
+}
+
+// sent notes that legs are ordered into a bridge, "" that they are not.
+func (b *book) sent(id orchestrator.BridgeID, legs ...*leg) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range legs {
+		l.entering, l.ordered = id, time.Now()
+	}
 }
 
 // join puts two legs into one bridge. Whatever plays on them would hold the
@@ -65,18 +94,24 @@ func (s *Switch) join(ctx context.Context, a orchestrator.Connect) (orchestrator
 		}
 		legs[i] = l
 	}
-	put, err := encodeJoin(a.Bridge, legs[0].channel, legs[1].channel)
+	outside := s.book.outside(a.Bridge, legs[:]...)
+	if len(outside) == 0 {
+		return orchestrator.ResultAlready, ""
+	}
+	put, err := encodeJoin(a.Bridge, outside...)
 	if err != nil {
 		return orchestrator.ResultRejected, err.Error()
 	}
 	defer s.hold(a.Bridge)()
 	made, err := s.prepare(ctx, bridge, legs[:])
 	if err == nil {
+		s.book.sent(a.Bridge, legs[:]...)
 		err = s.rest.send(ctx, put, nil)
 	}
 	if err == nil {
 		return orchestrator.ResultAccepted, ""
 	}
+	s.book.sent("", legs[:]...)
 	for _, l := range legs {
 		s.doubt(l)
 	}

@@ -257,7 +257,7 @@ func (b *book) entered(l *leg, bridge string) []orchestrator.Event {
 	if l == nil || l.quiet || l.bridge == orchestrator.BridgeID(bridge) || isSpyBridge(bridge) {
 		return nil
 	}
-	l.bridge = orchestrator.BridgeID(bridge)
+	l.bridge, l.entering = orchestrator.BridgeID(bridge), ""
 	return []orchestrator.Event{orchestrator.Joined{Leg: l.id, Bridge: l.bridge}}
 }
 
@@ -270,6 +270,9 @@ func (b *book) leftBridge(l *leg, bridge string) ([]orchestrator.Event, []chore)
 	}
 	if l.bridge == orchestrator.BridgeID(bridge) {
 		l.bridge = ""
+	}
+	if l.entering == orchestrator.BridgeID(bridge) {
+		l.entering = ""
 	}
 	return []orchestrator.Event{orchestrator.Left{Leg: l.id, Bridge: orchestrator.BridgeID(bridge)}}, nil
 }

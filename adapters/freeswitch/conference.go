@@ -36,8 +36,8 @@ func (s *Switch) join(ctx context.Context, l *leg, a orchestrator.Join) (orchest
 func (b *book) confer(l *leg, id orchestrator.BridgeID) ([]order, orchestrator.CommandResult, string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if l.bridge == id {
-		return nil, orchestrator.ResultAlready, ""
+	if l.bridge == id || l.joining == id {
+		return nil, orchestrator.ResultAlready, "" // Or about to be.
 	}
 	if l.state != orchestrator.LegIsUp || !l.hungUp.IsZero() {
 		return nil, orchestrator.ResultRejected, reasonUnanswered

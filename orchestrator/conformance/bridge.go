@@ -9,7 +9,7 @@ import (
 var bridges = []sentence{
 	{"connect joins both legs and each hears the other", connectHears},
 	{"connect may be repeated", connectTwice},
-	{"connect may be repeated while it is carried out", connectAtOnce},
+	{"connect and separate may be repeated while they are carried out", connectAtOnce},
 	{"connect ends plays and music first", connectSilences},
 	{"connect with a leg that is gone joins neither", connectGone},
 	{"separate takes a leg out and it stays ours", separate},
@@ -57,12 +57,14 @@ func (s *scene) mutual(a, b Far) {
 func connectTwice(s *scene) {
 	p := s.connected()
 	again := orchestrator.Connect{Bridge: p.bridge, Stamp: stamp(p.a, orchestrator.RoleBridge, callID(p.a)), A: p.a, B: p.b}
+	mark := s.d.mark()
 	s.do(again, orchestrator.ResultAlready, orchestrator.ResultAccepted)
 	s.mutual(p.caller, p.agent)
+	never(s, s.d, mark, s.st.Quiet, func(e orchestrator.Left) bool { return e.Bridge == p.bridge })
 }
 
-// connectAtOnce is told again while it is being carried out: FreeSWITCH by itself
-// would hang up one of the two (live-freeswitch.md, 3).
+// connectAtOnce is told again while it is being carried out, and so is Separate:
+// FreeSWITCH by itself would hang up one of the two (live-freeswitch.md, 3).
 func connectAtOnce(s *scene) {
 	far, a := s.talker()
 	agent, b := s.listener(0)
@@ -79,7 +81,9 @@ func connectAtOnce(s *scene) {
 		never(s, s.d, mark, s.st.Quiet, func(e orchestrator.Left) bool { return e.Bridge == bridge })
 		s.mutual(far, agent)
 		for _, leg := range []orchestrator.LegID{a, b} {
-			s.do(orchestrator.Separate{Leg: leg, Bridge: bridge}, orchestrator.ResultAccepted, orchestrator.ResultAlready)
+			for range 2 {
+				s.do(orchestrator.Separate{Leg: leg, Bridge: bridge}, orchestrator.ResultAccepted, orchestrator.ResultAlready)
+			}
 			await(s, s.d, mark, s.st.Event, func(e orchestrator.Left) bool { return e.Leg == leg && e.Bridge == bridge })
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 var thirds = []sentence{
 	{"a third joins two who talk, and all three hear each other", thirdJoins},
+	{"a third who is told again to join while it does is in once", thirdTwice},
 	{"two who talk are silent for as long as declared when a third joins", thirdInterrupts},
 	{"the third leaves again and the two talk on", thirdLeaves},
 	{"of three any may go and the others talk on", thirdStays},
@@ -68,6 +69,18 @@ func thirdJoins(s *scene) {
 		})
 	}
 	s.do(orchestrator.Join{Leg: t.c, Bridge: t.bridge}, orchestrator.ResultAlready, orchestrator.ResultAccepted)
+	s.chorus(t.caller, t.agent, t.third)
+}
+
+func thirdTwice(s *scene) {
+	t := threesome{pair: s.connected()}
+	t.third, t.c = s.listener(1)
+	mark := s.d.mark()
+	join := orchestrator.Join{Leg: t.c, Bridge: t.bridge}
+	s.do(join, orchestrator.ResultAccepted)
+	s.do(join, orchestrator.ResultAlready, orchestrator.ResultAccepted)
+	await(s, s.d, mark, s.st.Event, func(e orchestrator.Joined) bool { return e.Leg == t.c && e.Bridge == t.bridge })
+	never(s, s.d, mark, s.st.Quiet, func(e orchestrator.Left) bool { return e.Leg == t.c })
 	s.chorus(t.caller, t.agent, t.third)
 }
 
