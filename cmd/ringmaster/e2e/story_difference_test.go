@@ -31,6 +31,11 @@ var differences = []difference{
 		mend: backAgain, moments: true,
 	},
 	{
+		capability: "asks_attended", calls: []string{"attended transfer"},
+		why:  "an attended transfer that the switch does takes the colleague out of their bridge, and puts them and the caller into it",
+		mend: backAgain,
+	},
+	{
 		calls: []string{"blind transfer", "attended transfer"},
 		why:   "a phone that has transferred its call hangs up, and is hung up, whichever comes first",
 		mend:  eitherEnds, moments: true,
