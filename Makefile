@@ -72,8 +72,8 @@ docker: ## Start a center in containers: PostgreSQL, Asterisk, Ringmaster (docke
 bench: ## Run the benchmarks the README quotes
 	$(GO) test -run '^$$' -bench . -benchmem $(BENCHES)
 
-sim: ## Simulate 10,000 seeds of calls, faults and restarts
-	$(GO) test -count=1 -timeout 30m ./orchestrator/simulation -sim.seeds=10000
+sim: ## Simulate 10,000 seeds of calls, faults and restarts (15 minutes of one core)
+	$(GO) test -count=1 -v -timeout 30m ./orchestrator/simulation -run TestSeeds -sim.seeds=10000
 
 fuzz: ## Fuzz what speaks to the switches: 10 million executions of the encoders
 	@mkdir -p $(CORPUS); for kind in asterisk freeswitch; do tar -xzf adapters/$$kind/testdata/corpus.tar.gz -C $(CORPUS); done

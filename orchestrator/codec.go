@@ -53,7 +53,7 @@ func decodeAs[T Deed](raw json.RawMessage) (Deed, error) {
 	return d, err
 }
 
-// deedDecoders is every fact by its name. A test holds it against FactName.
+// deedDecoders is every fact by its name. A test holds it against the names below.
 var deedDecoders = map[string]func(json.RawMessage) (Deed, error){ //nolint:gochecknoglobals // a table nobody writes
 	"config_applied":   decodeAs[ConfigApplied],
 	"switch_attached":  decodeAs[SwitchAttached],
@@ -105,154 +105,59 @@ var deedDecoders = map[string]func(json.RawMessage) (Deed, error){ //nolint:goch
 	"healed":           decodeAs[Healed],
 }
 
-// FactName is the fact's name in snake_case, "" for a deed outside the set.
-func FactName(d Deed) string { //nolint:funlen // a line per fact
-	switch d.(type) {
-	case ConfigApplied:
-		return "config_applied"
-	case SwitchAttached:
-		return "switch_attached"
-	case SwitchDetached:
-		return "switch_detached"
-	case EndpointNoted:
-		return "endpoint_noted"
-	case OverloadNoted:
-		return "overload_noted"
-	case CallArrived:
-		return "call_arrived"
-	case CallRefused:
-		return "call_refused"
-	case NodeEntered:
-		return "node_entered"
-	case DigitTaken:
-		return "digit_taken"
-	case MenuDecided:
-		return "menu_decided"
-	case PlayStarted:
-		return "play_started"
-	case PlayEnded:
-		return "play_ended"
-	case MusicStarted:
-		return "music_started"
-	case MusicStopped:
-		return "music_stopped"
-	case CallQueued:
-		return "call_queued"
-	case CallLeftQueue:
-		return "call_left_queue"
-	case CallConnected:
-		return "call_connected"
-	case CallTransferred:
-		return "call_transferred"
-	case TransferRefused:
-		return "transfer_refused"
-	case CallReleased:
-		return "call_released"
-	case CallLost:
-		return "call_lost"
-	case CallEnding:
-		return "call_ending"
-	case CallEnded:
-		return "call_ended"
-	case LegStarted:
-		return "leg_started"
-	case LegRang:
-		return "leg_rang"
-	case LegAnswered:
-		return "leg_answered"
-	case LegJoined:
-		return "leg_joined"
-	case LegSeparated:
-		return "leg_separated"
-	case LegMoved:
-		return "leg_moved"
-	case LegHeld:
-		return "leg_held"
-	case LegResumed:
-		return "leg_resumed"
-	case LegClosed:
-		return "leg_closed"
-	case LinkOpened:
-		return "link_opened"
-	case LinkClosed:
-		return "link_closed"
-	case OfferMade:
-		return "offer_made"
-	case OfferEnded:
-		return "offer_ended"
-	case AgentLoggedIn:
-		return "agent_logged_in"
-	case AgentIntended:
-		return "agent_intended"
-	case AgentChanged:
-		return "agent_changed"
-	case AgentRested:
-		return "agent_rested"
-	case ActionRefused:
-		return "action_refused"
-	case ServiceStarted:
-		return "service_started"
-	case ServiceStepped:
-		return "service_stepped"
-	case PINRefused:
-		return "pin_refused"
-	case ServiceEnded:
-		return "service_ended"
-	case CommandFailed:
-		return "command_failed"
-	case InputSetAside:
-		return "input_set_aside"
-	case Healed:
-		return "healed"
+// FactName is the fact's name in snake_case, "" for none.
+func FactName(d Deed) string {
+	if d == nil {
+		return ""
 	}
-	return ""
+	return d.deed()
 }
 
-func (ConfigApplied) deed()   {}
-func (SwitchAttached) deed()  {}
-func (SwitchDetached) deed()  {}
-func (EndpointNoted) deed()   {}
-func (OverloadNoted) deed()   {}
-func (CallArrived) deed()     {}
-func (CallRefused) deed()     {}
-func (NodeEntered) deed()     {}
-func (DigitTaken) deed()      {}
-func (MenuDecided) deed()     {}
-func (PlayStarted) deed()     {}
-func (PlayEnded) deed()       {}
-func (MusicStarted) deed()    {}
-func (MusicStopped) deed()    {}
-func (CallQueued) deed()      {}
-func (CallLeftQueue) deed()   {}
-func (CallConnected) deed()   {}
-func (CallTransferred) deed() {}
-func (TransferRefused) deed() {}
-func (CallReleased) deed()    {}
-func (CallLost) deed()        {}
-func (CallEnding) deed()      {}
-func (CallEnded) deed()       {}
-func (LegStarted) deed()      {}
-func (LegRang) deed()         {}
-func (LegAnswered) deed()     {}
-func (LegJoined) deed()       {}
-func (LegSeparated) deed()    {}
-func (LegMoved) deed()        {}
-func (LegHeld) deed()         {}
-func (LegResumed) deed()      {}
-func (LegClosed) deed()       {}
-func (LinkOpened) deed()      {}
-func (LinkClosed) deed()      {}
-func (OfferMade) deed()       {}
-func (OfferEnded) deed()      {}
-func (AgentLoggedIn) deed()   {}
-func (AgentIntended) deed()   {}
-func (AgentChanged) deed()    {}
-func (AgentRested) deed()     {}
-func (ActionRefused) deed()   {}
-func (ServiceStarted) deed()  {}
-func (ServiceStepped) deed()  {}
-func (PINRefused) deed()      {}
-func (ServiceEnded) deed()    {}
-func (CommandFailed) deed()   {}
-func (InputSetAside) deed()   {}
-func (Healed) deed()          {}
+func (ConfigApplied) deed() string   { return "config_applied" }
+func (SwitchAttached) deed() string  { return "switch_attached" }
+func (SwitchDetached) deed() string  { return "switch_detached" }
+func (EndpointNoted) deed() string   { return "endpoint_noted" }
+func (OverloadNoted) deed() string   { return "overload_noted" }
+func (CallArrived) deed() string     { return "call_arrived" }
+func (CallRefused) deed() string     { return "call_refused" }
+func (NodeEntered) deed() string     { return "node_entered" }
+func (DigitTaken) deed() string      { return "digit_taken" }
+func (MenuDecided) deed() string     { return "menu_decided" }
+func (PlayStarted) deed() string     { return "play_started" }
+func (PlayEnded) deed() string       { return "play_ended" }
+func (MusicStarted) deed() string    { return "music_started" }
+func (MusicStopped) deed() string    { return "music_stopped" }
+func (CallQueued) deed() string      { return "call_queued" }
+func (CallLeftQueue) deed() string   { return "call_left_queue" }
+func (CallConnected) deed() string   { return "call_connected" }
+func (CallTransferred) deed() string { return "call_transferred" }
+func (TransferRefused) deed() string { return "transfer_refused" }
+func (CallReleased) deed() string    { return "call_released" }
+func (CallLost) deed() string        { return "call_lost" }
+func (CallEnding) deed() string      { return "call_ending" }
+func (CallEnded) deed() string       { return "call_ended" }
+func (LegStarted) deed() string      { return "leg_started" }
+func (LegRang) deed() string         { return "leg_rang" }
+func (LegAnswered) deed() string     { return "leg_answered" }
+func (LegJoined) deed() string       { return "leg_joined" }
+func (LegSeparated) deed() string    { return "leg_separated" }
+func (LegMoved) deed() string        { return "leg_moved" }
+func (LegHeld) deed() string         { return "leg_held" }
+func (LegResumed) deed() string      { return "leg_resumed" }
+func (LegClosed) deed() string       { return "leg_closed" }
+func (LinkOpened) deed() string      { return "link_opened" }
+func (LinkClosed) deed() string      { return "link_closed" }
+func (OfferMade) deed() string       { return "offer_made" }
+func (OfferEnded) deed() string      { return "offer_ended" }
+func (AgentLoggedIn) deed() string   { return "agent_logged_in" }
+func (AgentIntended) deed() string   { return "agent_intended" }
+func (AgentChanged) deed() string    { return "agent_changed" }
+func (AgentRested) deed() string     { return "agent_rested" }
+func (ActionRefused) deed() string   { return "action_refused" }
+func (ServiceStarted) deed() string  { return "service_started" }
+func (ServiceStepped) deed() string  { return "service_stepped" }
+func (PINRefused) deed() string      { return "pin_refused" }
+func (ServiceEnded) deed() string    { return "service_ended" }
+func (CommandFailed) deed() string   { return "command_failed" }
+func (InputSetAside) deed() string   { return "input_set_aside" }
+func (Healed) deed() string          { return "healed" }

@@ -11,9 +11,9 @@ type Fact struct {
 	What  Deed
 }
 
-// Deed is the substance of a fact. The set is closed; each has a name and a
-// version in the codec (see MarshalFact). Fields are only ever added.
-type Deed interface{ deed() }
+// Deed is the substance of a fact. The set is closed; deed is the name that
+// journal, database and webhooks know it by. Fields are only ever added.
+type Deed interface{ deed() string }
 
 // Facts about configuration, switches and phones.
 type (

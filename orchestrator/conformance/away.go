@@ -111,6 +111,7 @@ func fallsBack(s *scene) {
 	p := s.connected()
 	var late Far
 	snap := s.restart(func() {
+		time.Sleep(s.st.Quiet) // Who comes before the switch sees us gone is one who waits.
 		var err error
 		late, err = s.h.Call(s.st.Number, caller)
 		s.must(err)

@@ -41,6 +41,9 @@ func TestSeeds(t *testing.T) {
 		for name, n := range first.Told {
 			told[name] += n
 		}
+		if done := s - *seed + 1; done%1000 == 0 {
+			t.Logf("%d of %d seeds", done, *seeds)
+		}
 	}
 	t.Logf("%d seeds, %d steps, facts told: %v", *seeds, steps, told)
 }
