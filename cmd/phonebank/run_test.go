@@ -19,13 +19,7 @@ import (
 	"ringmaster/docker/lab"
 )
 
-// TestMain leaves out what sipgo begins for a request that it took while its
-// phone was being closed: it answers over a socket of its own, and waits 32 s.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreAnyFunction("github.com/emiago/sipgo/sip.(*ServerTx).TerminateGracefully"),
-		goleak.IgnoreAnyFunction("github.com/emiago/sipgo/sip.(*TransportUDP).readListenerConnection"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // phonebank runs the program in this process.
 func phonebank(ctx context.Context, t *testing.T, args ...string) (stdout, stderr string, err error) {

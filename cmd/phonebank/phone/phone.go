@@ -27,6 +27,8 @@ const (
 	goodbye = 2 * time.Second
 	// maxRing is when a phone that nobody answers gives up, so that a PBX that died cannot ring it for ever.
 	maxRing = 10 * time.Minute
+	// settle is how long a request that was read may take until sipgo has its transaction.
+	settle = 10 * time.Millisecond
 )
 
 // Phone is one registered device with its own SIP socket. It is safe for concurrent use. Close ends it.
@@ -254,29 +256,35 @@ func (p *Phone) Close() error {
 	}
 	p.stopRenewing()
 	p.cancel()
-	over := make(chan struct{})
-	go func() {
-		p.calls.Wait()
-		close(over)
-	}()
-	select {
-	case <-over:
-	case <-time.After(2 * goodbye):
-		// A PBX that answers nothing would hold a CANCEL for a minute and a half; closing the user agent
-		// ends every transaction.
-	}
-	_ = p.ua.Close()
-	<-over
-	// Again: a request made after the first time has opened a socket of its own.
-	err := p.ua.Close()
-	if e := p.wire.Close(); err == nil && !errors.Is(e, net.ErrClosed) {
-		err = e
-	}
+	p.awaitCalls()
+	// sipgo takes every request on a goroutine of its own, and one that finds the socket gone opens another, which
+	// nobody closes: so nothing new is let in, what is in comes to its answer, and the socket goes last.
+	p.wire.deaf.Store(true)
+	time.Sleep(settle)
+	err := errors.Join(p.ua.Close(), p.wire.Close())
 	<-p.served
 	if err != nil {
 		return fmt.Errorf("phone %s: close: %w", p.cfg.User, err)
 	}
 	return nil
+}
+
+// awaitCalls returns when the last call is over. A PBX that answers nothing would hold a CANCEL for a minute and a
+// half, so what is still being asked after a while is given up.
+func (p *Phone) awaitCalls() {
+	over := make(chan struct{})
+	go func() {
+		p.calls.Wait()
+		close(over)
+	}()
+	for {
+		select {
+		case <-over:
+			return
+		case <-time.After(2 * goodbye):
+			p.ua.TransactionLayer().Close()
+		}
+	}
 }
 
 // begin makes room for a call, unless the phone is closing, and says what is to happen to it if it came in.

@@ -3,6 +3,7 @@ package phone
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -404,6 +405,48 @@ func TestCloseEndsEverything(t *testing.T) {
 	mustEnd(t, in, End{By: Local, Code: 200})
 	if _, err := in.phone.Dial(context.Background(), "1", DialOptions{}); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("a closed phone dialled: %v", err)
+	}
+}
+
+// TestCloseAmongRequests: a phone that is closed in a hail of requests leaves neither socket nor goroutine, which
+// TestMain looks for.
+func TestCloseAmongRequests(t *testing.T) {
+	for n := range 40 {
+		p := open(t, Config{User: "closing"})
+		var hail sync.WaitGroup
+		stop := make(chan struct{})
+		for range 4 {
+			hail.Go(func() { askUntil(t, p.Addr(), stop) })
+		}
+		time.Sleep(time.Duration(n) * time.Millisecond)
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		close(stop)
+		hail.Wait()
+	}
+}
+
+// askUntil sends requests outside a dialog to a phone, from one port.
+func askUntil(t *testing.T, to string, stop <-chan struct{}) {
+	conn, err := net.Dial("udp", to)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer conn.Close()
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		method := []string{"OPTIONS", "BYE", "MESSAGE"}[n%3]
+		_, _ = fmt.Fprintf(conn, "%s sip:closing@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bK%s%d\r\n"+
+			"From: <sip:x@y>;tag=1\r\nTo: <sip:closing@%s>\r\nCall-ID: %s-%d\r\nCSeq: 1 %s\r\nContact: <sip:x@%s>\r\n"+
+			"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n", method, to, conn.LocalAddr(), conn.LocalAddr(), n, to,
+			conn.LocalAddr(), n, method, conn.LocalAddr())
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type wire struct {
 	see     func(at time.Time, out bool, datagram []byte) (drop bool)
 	ready   chan struct{} // closed at the first read: the transport knows the socket from then on
 	reading sync.Once
+	deaf    atomic.Bool // nothing more is handed on
 }
 
 func newWire(host string, port int, see func(time.Time, bool, []byte) bool) (*wire, error) {
@@ -35,7 +37,7 @@ func (w *wire) ReadFrom(b []byte) (int, net.Addr, error) {
 		if err != nil {
 			return n, nil, err
 		}
-		if !w.see(at, false, b[:n]) {
+		if !w.deaf.Load() && !w.see(at, false, b[:n]) {
 			return n, from, nil
 		}
 	}
